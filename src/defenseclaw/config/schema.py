@@ -1,0 +1,124 @@
+"""The configuration, typed and documented. ``config.yaml`` decodes into :class:`Config`.
+
+Key names and defaults: ``spec/cli-and-config.md`` §5-§9, as ruled in ``DECISIONS.md``. Unknown keys are
+kept in the file and ignored here. Each field's sentence becomes its row in ``docs/configuration.md``.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+ModeName = Literal["observe", "action"]
+FailModeName = Literal["open", "closed"]
+SeverityName = Literal["LOW", "MEDIUM", "HIGH", "CRITICAL"]
+Port = Annotated[int, Meta(ge=0, le=65535)]
+
+
+class Section(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A mapping in the file."""
+
+
+class ConfigReload(Section):
+    """How changes of the file are taken up."""
+
+    mode: Annotated[
+        Literal["hot", "restart"],
+        Meta(description="`hot` applies valid changes at once; `restart` waits for a restart."),
+    ] = "hot"
+
+
+class Gateway(Section):
+    """The HTTP API of the gateway."""
+
+    api_bind: Annotated[str, Meta(description="Address the API listens on.")] = "127.0.0.1"
+    api_port: Annotated[Port, Meta(description="Port the API listens on.")] = 18970
+    host: Annotated[str, Meta(description="Address of the upstream OpenClaw gateway.")] = "127.0.0.1"
+    port: Annotated[Port, Meta(description="Port of the upstream OpenClaw gateway.")] = 18789
+    token_env: Annotated[
+        str, Meta(description="Environment variable that holds the gateway token; wins over all others.")
+    ] = ""
+    token: Annotated[str, Meta(description="Gateway token in plain text; the last resort.")] = ""
+    allowed_hosts: Annotated[
+        list[str], Meta(description="Host header names accepted besides loopback.")
+    ] = field(default_factory=list)
+    max_pending: Annotated[
+        int,
+        Meta(ge=1, le=65536, description="Evaluations queued at once; past it 503 `overloaded`."),
+    ] = 1024
+    approval_timeout_s: Annotated[int, Meta(ge=1, description="Seconds a native approval waits.")] = 30
+    config_reload: ConfigReload = field(default_factory=ConfigReload)
+
+
+class Hilt(Section):
+    """Approvals by a person (human in the loop)."""
+
+    enabled: Annotated[bool, Meta(description="Ask a person before severe findings pass.")] = False
+    min_severity: Annotated[
+        SeverityName, Meta(description="Least severity that asks; CRITICAL always blocks.")
+    ] = "HIGH"
+
+
+class ConnectorGuardrail(Section):
+    """Posture of one connector; what is left out is inherited from `guardrail`."""
+
+    enabled: Annotated[bool, Meta(description="Whether this connector is governed.")] = True
+    mode: Annotated[ModeName | None, Meta(description="`observe` records, `action` enforces.")] = None
+    hook_fail_mode: Annotated[
+        FailModeName | None, Meta(description="What happens when we cannot decide.")
+    ] = None
+    block_message: Annotated[str | None, Meta(description="Text shown to the agent on a block.")] = None
+    rule_pack_dir: Annotated[
+        str | None, Meta(description="Rule pack: `default`, `strict`, `permissive` or a directory.")
+    ] = None
+    hilt: Hilt | None = None
+
+
+class Guardrail(Section):
+    """What is inspected and what follows."""
+
+    enabled: Annotated[bool, Meta(description="Master switch.")] = True
+    mode: Annotated[ModeName, Meta(description="`observe` records, `action` enforces.")] = "observe"
+    hook_fail_mode: Annotated[
+        FailModeName | None,
+        Meta(description="What happens when we cannot decide; default `open` in observe, `closed` in action."),
+    ] = None
+    block_message: Annotated[str, Meta(description="Text shown to the agent on a block.")] = ""
+    rule_pack_dir: Annotated[
+        str, Meta(description="Rule pack: `default`, `strict`, `permissive` or a directory.")
+    ] = "default"
+    connector: Annotated[str, Meta(description="Primary connector; its mode is the legacy `connector_mode`.")] = ""
+    connectors: dict[str, ConnectorGuardrail] = field(default_factory=dict)
+    hilt: Hilt = field(default_factory=Hilt)
+
+
+class Audit(Section):
+    """The audit store."""
+
+    retention_days: Annotated[
+        int, Meta(ge=0, description="Rows older than this are pruned; 0 keeps them for ever.")
+    ] = 90
+    durability: Annotated[
+        Literal["process", "power"],
+        Meta(description="`process` survives SIGKILL of the gateway, `power` also loss of power."),
+    ] = "process"
+    jsonl: Annotated[bool, Meta(description="Write `gateway.jsonl` beside the store.")] = True
+
+
+class Agent(Section):
+    """Default identity of agents on events that carry none."""
+
+    id: str = ""
+    name: str = ""
+
+
+class Config(Section):
+    """The whole of ``config.yaml``."""
+
+    config_version: int = 7
+    gateway: Gateway = field(default_factory=Gateway)
+    guardrail: Guardrail = field(default_factory=Guardrail)
+    audit: Audit = field(default_factory=Audit)
+    agent: Agent = field(default_factory=Agent)
+    environment: str = ""
