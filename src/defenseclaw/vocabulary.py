@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NoReturn, TypeAlias
 
-JSON: TypeAlias = "None | bool | int | float | str | Sequence[Any] | Mapping[str, Any]"
+JSON: TypeAlias = "bool | int | float | str | Sequence[Any] | Mapping[str, Any] | None"
 """A decoded JSON value of any shape."""
 
 
@@ -286,5 +286,5 @@ class Verdict:
 
     @property
     def finding_strings(self) -> list[str]:
-        """``RULE-ID:Title`` for each finding, in match order."""
-        return [f"{finding.rule_id}:{finding.title}" for finding in self.findings]
+        """``RULE-ID:Title`` for each finding in match order; the id alone where there is no title."""
+        return [f"{each.rule_id}:{each.title}" if each.title else each.rule_id for each in self.findings]

@@ -1,0 +1,1 @@
+"""Configuration and credentials of the operator: read strictly, edited gently, watched."""

@@ -40,9 +40,9 @@ class Gateway(Section):
         str, Meta(description="Environment variable that holds the gateway token; wins over all others.")
     ] = ""
     token: Annotated[str, Meta(description="Gateway token in plain text; the last resort.")] = ""
-    allowed_hosts: Annotated[
-        list[str], Meta(description="Host header names accepted besides loopback.")
-    ] = field(default_factory=list)
+    allowed_hosts: Annotated[list[str], Meta(description="Host header names accepted besides loopback.")] = (
+        field(default_factory=list)
+    )
     max_pending: Annotated[
         int,
         Meta(ge=1, le=65536, description="Evaluations queued at once; past it 503 `overloaded`."),
@@ -82,13 +82,17 @@ class Guardrail(Section):
     mode: Annotated[ModeName, Meta(description="`observe` records, `action` enforces.")] = "observe"
     hook_fail_mode: Annotated[
         FailModeName | None,
-        Meta(description="What happens when we cannot decide; default `open` in observe, `closed` in action."),
+        Meta(
+            description="What happens when we cannot decide; default `open` in observe, `closed` in action."
+        ),
     ] = None
     block_message: Annotated[str, Meta(description="Text shown to the agent on a block.")] = ""
     rule_pack_dir: Annotated[
         str, Meta(description="Rule pack: `default`, `strict`, `permissive` or a directory.")
     ] = "default"
-    connector: Annotated[str, Meta(description="Primary connector; its mode is the legacy `connector_mode`.")] = ""
+    connector: Annotated[
+        str, Meta(description="Primary connector; its mode is the legacy `connector_mode`.")
+    ] = ""
     connectors: dict[str, ConnectorGuardrail] = field(default_factory=dict)
     hilt: Hilt = field(default_factory=Hilt)
 

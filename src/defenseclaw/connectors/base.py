@@ -66,9 +66,13 @@ class Change:
     """One file as it shall be; the plan of a setup or teardown is a list of these."""
 
     path: Path
-    content: bytes | None
-    """Bytes to write; None deletes the file."""
+    content: bytes | None = field(repr=False)
+    """Bytes to write; None deletes the file. May hold a token, hence out of ``repr``."""
     mode: int = 0o600
+    """Of a new file. Existing files of other people keep theirs, ours get this one."""
+    seen_sha256: str = ""
+    """Hex digest of what the plan was made from, ``missing`` for no file; applying refuses when the file
+    changed since. Empty: not checked."""
     logical: str = ""
     """Name of its backup record; empty for files that are ours alone and need none."""
     why: str = ""
@@ -197,6 +201,13 @@ class Connector(ABC):
     def plan_teardown(self, host: Host) -> Plan:
         """Return the changes that remove us where files were edited since; unchanged files are restored
         byte for byte by :mod:`defenseclaw.connectors.files` before this plan is asked for them.
+        """
+
+    def verify(self, host: Host) -> None:  # noqa: B027  most agents need no proof beyond the file
+        """Prove, after a setup was written, that the agent will load it.
+
+        Raises:
+            SetupError: it will not; everything written is rolled back.
         """
 
     @abstractmethod

@@ -79,7 +79,7 @@ class Command:
     code: str = ""
     """Inline program text of an interpreter (``python -c``), else empty."""
     language: str = ""
-    """Language of ``code`` or of a script it runs: ``sh``, ``python``, ``perl``, ``ruby``, ``node``, ``awk`` …"""
+    """Language of ``code`` or of a script it runs: ``sh python perl ruby node awk`` …"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +88,8 @@ class PathFact:
 
     command: int
     access: str
-    """``read write append delete execute list search metadata permission copy_from copy_to link connect mount``."""
+    """``read write append delete execute list search metadata permission copy_from copy_to link
+    connect mount``."""
     value: str
     """As evaluated."""
     normalized: str
@@ -117,7 +118,7 @@ class NetworkFact:
     scope: str = "unknown"
     """``loopback link_local private public unknown`` (names are unknown: nothing is looked up)."""
     classes: frozenset[str] = frozenset()
-    """Of the closed vocabulary of :mod:`defenseclaw.detection.urls` (``metadata``, ``paste``, ``control`` …)."""
+    """Of the closed vocabulary of :mod:`defenseclaw.detection.terms` (``metadata``, ``control`` …)."""
     external: bool = False
     """Public, or a name that is not localhost."""
 
@@ -147,7 +148,7 @@ class Facts:
     tool_class: str = "other"
     """``shell read write edit append delete list search copy move patch fetch upload other``."""
     parse: str = "not_applicable"
-    """``complete``, ``partial`` (some part unknown), ``invalid``, ``not_applicable`` (no command in the call)."""
+    """``complete``, ``partial`` (some part unknown), ``invalid``, ``not_applicable`` (no command)."""
     issues: tuple[str, ...] = ()
     """Of: invalid_syntax dynamic_word unsupported_construct depth_limit fact_limit input_limit."""
     commands: tuple[Command, ...] = ()
@@ -196,11 +197,14 @@ class Snapshot:
     truncated: bool = False
 
 
-def _as_map(value: Any) -> dict[str, Any]:
+def _as_map(value: Redirect | Command | PathFact | NetworkFact | Flow) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for name in value.__slots__:
         item = getattr(value, name)
         if isinstance(item, (frozenset, tuple)):
-            item = [_as_map(each) if hasattr(each, "__slots__") and not isinstance(each, str) else each for each in item]
+            item = [
+                _as_map(each) if hasattr(each, "__slots__") and not isinstance(each, str) else each
+                for each in item
+            ]
         out[name] = item
     return out

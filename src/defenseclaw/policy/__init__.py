@@ -1,0 +1,1 @@
+"""Findings and posture become a verdict; pure."""

@@ -1,0 +1,349 @@
+"""The performance budgets of the design, measured in one run. `make bench`.
+
+Server and client are pinned to different cores where there are two. Each figure stands beside a baseline
+taken in the same run; what is too slow is said in the last column, and the exit code is then 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import os
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from bench import load, store
+
+ROOT = Path(__file__).resolve().parents[1]
+BIN = Path(sys.executable).parent
+CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
+
+
+@dataclass(frozen=True)
+class Row:
+    what: str
+    median: str
+    p99: str
+    ratio: str
+    budget: str
+    holds: bool
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def on_core(index: int) -> None:
+    if hasattr(os, "sched_setaffinity") and len(CORES) > 1:
+        os.sched_setaffinity(0, {CORES[index]})
+
+
+@contextmanager
+def process(command: list[object], env: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    with log.open("ab") as out:
+        started = subprocess.Popen(
+            [str(part) for part in command],
+            env=env,
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            preexec_fn=lambda: on_core(0),
+        )
+    try:
+        yield started
+    finally:
+        started.terminate()
+        started.wait(timeout=30)
+
+
+def wait_for(port: int, path: str = "/health") -> float:
+    began = time.perf_counter()
+    while time.perf_counter() - began < 30:
+        try:
+            with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=1)) as connection:
+                connection.request("GET", path)
+                if connection.getresponse().status == 200:
+                    return time.perf_counter() - began
+        except OSError:
+            time.sleep(0.002)
+    raise SystemExit("a server did not start")
+
+
+class Machine:
+    """A scratch HOME with a gateway's configuration and, when asked for, a store of a million rows."""
+
+    def __init__(self, folder: Path, rows: int) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.home = folder / "home"
+        self.data = self.home / ".defenseclaw"
+        self.data.mkdir(parents=True, mode=0o700)
+        self.env = {"HOME": str(self.home), "PATH": f"{BIN}:/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
+        (self.data / "config.yaml").write_text(f"gateway:\n  api_port: {self.port}\n")
+        os.chmod(self.data / "config.yaml", 0o600)
+        if rows:
+            store.provide(self.data, rows)
+
+    @property
+    def token(self) -> str:
+        return next(
+            line.partition("=")[2].strip("\"'")
+            for line in (self.data / ".env").read_text().splitlines()
+            if line.startswith("DEFENSECLAW_GATEWAY_TOKEN=")
+        )
+
+    def inspect_request(self, command: str, session: str = "") -> bytes:
+        body = {"tool": "Bash", "args": {"command": command}}
+        if session:
+            body["session_id"] = session
+        headers = {"Authorization": f"Bearer {self.token}", "X-DefenseClaw-Client": "bench"}
+        return load.request("/api/v1/inspect/tool", json.dumps(body).encode(), headers)
+
+
+def command_of(size: int, seed: int) -> str:
+    """A harmless command line of about ``size`` bytes: a build step with many words."""
+    words = [f"cd packages/app{seed} && npm run build --"]
+    while len(" ".join(words)) < size:
+        words.append(f"--define=feature_{len(words)}_{seed}=on")
+    return " ".join(words)[:size]
+
+
+def ms(seconds: float) -> str:
+    return f"{seconds * 1000:.2f} ms"
+
+
+def inspect_rows(machine: Machine, baseline_port: int, quick: bool) -> Iterator[Row]:
+    count = 1000 if quick else 4000
+    kilobyte = [machine.inspect_request(command_of(1000, seed)) for seed in range(50)]
+    plain = [
+        load.request("/handler", request.partition(b"\r\n\r\n")[2], {"X-DefenseClaw-Client": "bench"})
+        for request in kilobyte
+    ]
+    load.run(machine.port, kilobyte, clients=1, each=300)
+    ours = load.run(machine.port, kilobyte, clients=1, each=count)
+    bare = load.run(baseline_port, plain, clients=1, each=count)
+    added = ours.quantile(0.5) - bare.quantile(0.5)
+    added_p99 = ours.quantile(0.99) - bare.quantile(0.5)
+    yield Row(
+        "inspect a 1 KB tool call: added over an empty handler",
+        ms(added),
+        ms(added_p99),
+        f"{ours.quantile(0.5) / bare.quantile(0.5):.1f} × the handler's {ms(bare.quantile(0.5))}",
+        "p50 ≤ 0.5 ms, p99 ≤ 4 ms",
+        added <= 0.0005 and added_p99 <= 0.004 and not ours.errors,
+    )
+    short = [machine.inspect_request(command_of(200, seed)) for seed in range(50)]
+    echo = [load.request("/echo", request.partition(b"\r\n\r\n")[2], {}) for request in short]
+    ours = load.run(machine.port, short, clients=8, each=count)
+    bare = load.run(baseline_port, echo, clients=8, each=count)
+    yield Row(
+        "inspect throughput, 200 B command, 8 clients",
+        f"{ours.per_second:,.0f}/s",
+        ms(ours.quantile(0.99)),
+        f"1/{bare.per_second / ours.per_second:.1f} of a bare ASGI echo ({bare.per_second:,.0f}/s)",
+        "≥ 2,500/s and ≥ 1/12",
+        ours.per_second >= 2500 and ours.per_second * 12 >= bare.per_second and not ours.errors,
+    )
+    before = rows_of(machine)
+    many = [machine.inspect_request(command_of(200, seed), f"session-{seed}") for seed in range(256)]
+    crowd = load.run(machine.port, many, clients=256, each=10 if quick else 40)
+    lost = len(crowd.latencies_s) - (rows_of(machine) - before)
+    yield Row(
+        "256 clients at once",
+        ms(crowd.quantile(0.5)),
+        ms(crowd.quantile(0.99)),
+        f"{crowd.per_second:,.0f}/s, {crowd.errors} errors, {lost} lost rows",
+        "no error, no lost row",
+        not crowd.errors and not lost,
+    )
+
+
+def rows_of(machine: Machine) -> int:
+    with closing(sqlite3.connect(f"file:{machine.data / 'audit.db'}?mode=ro", uri=True)) as connection:
+        return int(connection.execute("SELECT max(seq) FROM audit_events").fetchone()[0])
+
+
+def scan_row() -> Row:
+    from defenseclaw import packs
+    from defenseclaw.detection.engine import detect, run
+    from defenseclaw.vocabulary import Door, Event, EventKind, HostContext
+
+    source = "\n".join(
+        each.read_text() for each in sorted((ROOT / "src" / "defenseclaw").rglob("*.py"))[:40]
+    )[:65536]
+    event = Event(kind=EventKind.TOOL_RESULT, door=Door.HOOK, tool="Read", result=source)
+    rules, host = packs.load(), HostContext(home="/home/someone", data_dir="/home/someone/.defenseclaw")
+    times = []
+    for _ in range(200):
+        began = time.perf_counter()
+        run(detect(event, rules, host))
+        times.append(time.perf_counter() - began)
+    times.sort()
+    lines = []
+    for _ in range(20):
+        began = time.perf_counter()
+        source.count("\n\n")
+        lines.append(time.perf_counter() - began)
+    return Row(
+        "scan a 64 KB text",
+        ms(median(times)),
+        ms(times[-3]),
+        f"{median(times) / median(lines):.0f} × one substring search",
+        "≤ 2 ms",
+        median(times) <= 0.002,
+    )
+
+
+def hook_row(machine: Machine, baseline_port: int, quick: bool) -> Row:
+    script = machine.data / "hooks" / "claude-code-hook.sh"
+    setup = [BIN / "defenseclaw", "setup", "claude-code", "--yes", "--force"]
+    subprocess.run([str(part) for part in setup], env=machine.env, check=True, capture_output=True)
+    payload = json.dumps(
+        {
+            "hook_event_name": "PreToolUse",
+            "session_id": "bench",
+            "cwd": "/",
+            "tool_name": "Bash",
+            "tool_input": {"command": "echo hello"},
+        }
+    ).encode()
+    bare = machine.folder / "bare.sh"
+    bare.write_text(
+        "#!/bin/sh\nexec curl -q -s --noproxy '*' -H 'Content-Type: application/json' "
+        f"--data-binary @- http://127.0.0.1:{baseline_port}/hook\n"
+    )
+    bare.chmod(0o700)
+
+    def timed(command: list[str]) -> float:
+        began = time.perf_counter()
+        subprocess.run(command, input=payload, env=machine.env, check=True, capture_output=True)
+        return time.perf_counter() - began
+
+    ours, base = [], []
+    for _ in range(40 if quick else 200):
+        ours.append(timed([str(script), "PreToolUse"]))
+        base.append(timed([str(bare)]))
+    ours.sort()
+    ratio = median(ours) / median(base)
+    return Row(
+        "a command hook as the agent sees it",
+        ms(median(ours)),
+        ms(ours[int(len(ours) * 0.99)]),
+        f"{ratio:.2f} × a bare sh+curl round trip ({ms(median(base))})",
+        "≤ 1.5 ×",
+        ratio <= 1.5,
+    )
+
+
+def start_rows(folder: Path, quick: bool) -> Iterator[Row]:
+    times, sizes = [], []
+    for number in range(3 if quick else 7):
+        machine = Machine(folder / f"start{number}", 0)
+        began = time.perf_counter()
+        with process([BIN / "defenseclaw-gateway"], machine.env, folder / "start.log") as gateway:
+            wait_for(machine.port)
+            times.append(time.perf_counter() - began)
+            load.run(machine.port, [machine.inspect_request("git status")], clients=8, each=250)
+            sizes.append(resident_mb(gateway.pid))
+    python = []
+    for _ in range(10):
+        began = time.perf_counter()
+        subprocess.run([sys.executable, "-c", "pass"], check=True)
+        python.append(time.perf_counter() - began)
+    yield Row(
+        "gateway start to first answer",
+        ms(median(times)),
+        ms(max(times)),
+        f"{median(times) / median(python):.0f} × a bare interpreter",
+        "≤ 1.0 s",
+        median(times) <= 1.0,
+    )
+    yield Row(
+        "resident memory after 2,000 calls",
+        f"{median(sizes):.0f} MB",
+        f"{max(sizes):.0f} MB",
+        "",
+        "≤ 150 MB",
+        max(sizes) <= 150,
+    )
+    helps = []
+    for _ in range(20):
+        began = time.perf_counter()
+        subprocess.run([BIN / "defenseclaw", "--help"], check=True, capture_output=True)
+        helps.append(time.perf_counter() - began)
+    helps.sort()
+    yield Row(
+        "defenseclaw --help",
+        ms(median(helps)),
+        ms(helps[-1]),
+        f"{median(helps) / median(python):.1f} × a bare interpreter ({ms(median(python))})",
+        "≤ 150 ms",
+        median(helps) <= 0.150,
+    )
+
+
+def resident_mb(pid: int) -> float:
+    done = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=True)
+    return int(done.stdout) / 1024
+
+
+def table(rows: list[Row]) -> str:
+    head = ("What", "Median", "p99", "Beside its baseline", "Budget", "Holds")
+    cells = [
+        head,
+        *((r.what, r.median, r.p99, r.ratio, r.budget, "yes" if r.holds else "**no**") for r in rows),
+    ]
+    lines = ["| " + " | ".join(row) + " |" for row in cells]
+    return "\n".join([lines[0], "|" + "---|" * len(head), *lines[1:]])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer repetitions")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="rows in the store before it begins")
+    parser.add_argument("--write", type=Path, help="also put the table into this Markdown file")
+    chosen = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="defenseclaw-bench-"))
+    rows: list[Row] = []
+    try:
+        machine = Machine(folder / "main", chosen.rows)
+        baseline_port = free_port()
+        baseline = [sys.executable, "-m", "bench.baseline", baseline_port]
+        with (
+            process([BIN / "defenseclaw-gateway"], machine.env, folder / "gateway.log"),
+            process(baseline, {**machine.env, "PYTHONPATH": str(ROOT)}, folder / "baseline.log"),
+        ):
+            on_core(-1)
+            wait_for(machine.port)
+            wait_for(baseline_port, "/echo")
+            rows += inspect_rows(machine, baseline_port, chosen.quick)
+            rows.append(hook_row(machine, baseline_port, chosen.quick))
+        rows.append(scan_row())
+        rows += start_rows(folder, chosen.quick)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    print(table(rows))
+    if chosen.write:
+        text = chosen.write.read_text()
+        begin, end = "<!-- bench -->", "<!-- /bench -->"
+        before, after = text.split(begin)[0], text.split(end)[1]
+        chosen.write.write_text(f"{before}{begin}\n{table(rows)}\n{end}{after}")
+    return 0 if all(row.holds for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+"""``defenseclaw status``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from defenseclaw.cli.context import App, pass_app
+from defenseclaw.cli.output import print_fields, print_json, print_table
+
+if TYPE_CHECKING:
+    from defenseclaw.config.schema import Config
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@pass_app
+def command(app: App, as_json: bool) -> None:
+    """Show gateway, agents, modes and activity. Works with the gateway down."""
+    from defenseclaw.cli.agents import survey
+
+    config = app.config()
+    agents = survey(app, config)
+    report = {
+        "environment": config.environment,
+        "data_dir": str(app.data.root),
+        "config": str(app.data.config),
+        "audit_db": str(app.data.audit_db),
+        "guardrail": {"enabled": config.guardrail.enabled, "mode": config.guardrail.mode},
+        "sidecar": _sidecar(app, config),
+        "activity": _activity(app),
+        "connectors": [
+            {
+                "name": agent.name,
+                "friendly": agent.title,
+                "mode": agent.mode,
+                "fail_mode": agent.fail_mode,
+                "enabled": agent.enabled,
+                "installed": agent.installed,
+                "found": agent.found,
+                "version": agent.version,
+                "source": "config" if agent.configured else "detected",
+            }
+            for agent in agents
+            if agent.configured or agent.found
+        ],
+    }
+    if as_json:
+        print_json(report)
+        return
+    _print_summary(report)
+    shown = [
+        (agent.title, agent.found_words, agent.governed_words)
+        for agent in agents
+        if agent.configured or agent.found
+    ]
+    if shown:
+        print_table(("Agent", "Found", "Governed"), shown)
+    else:
+        click.echo("\nNo agent found here. `defenseclaw setup` shows what is looked for.")
+
+
+def _print_summary(report: dict[str, Any]) -> None:
+    sidecar, activity, guardrail = report["sidecar"], report["activity"], report["guardrail"]
+    gateway = f"not running ({sidecar.get('hint')})"
+    if sidecar["running"]:
+        gateway = f"{sidecar['status']} at {sidecar['url']}, version {sidecar['version']}"
+    print_fields(
+        [
+            ("Gateway", gateway),
+            ("Guardrail", guardrail["mode"] if guardrail["enabled"] else "switched off"),
+            ("Configuration", report["config"]),
+            ("Audit store", f"{activity['events']} events, {activity['active_alerts']} alerts"),
+        ]
+    )
+
+
+def _sidecar(app: App, config: Config) -> dict[str, Any]:
+    from defenseclaw.errors import DefenseClawError
+
+    gateway = app.gateway(config)
+    try:
+        body = gateway.get("/health")
+    except DefenseClawError as error:
+        return {"running": False, "url": gateway.url, "hint": error.hint or error.message}
+    return {
+        "running": True,
+        "url": gateway.url,
+        "status": str(body.get("status") or "unknown"),
+        "version": str(body.get("version") or "unknown"),
+        "uptime_ms": body.get("uptime_ms"),
+    }
+
+
+def _activity(app: App) -> dict[str, Any]:
+    from defenseclaw.cli.history import activity
+
+    return activity(app.data.audit_db)

@@ -1,0 +1,276 @@
+"""Puts a connector into an agent and takes it out again: the one way for setup, quickstart and uninstall.
+
+detect → plan → show → confirm → back up, apply, verify → write the configuration. A failure at any step
+leaves agent and configuration as they were. Source: ``DECISIONS.md`` "Agents and setup".
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from defenseclaw.cli.context import App
+from defenseclaw.cli.output import confirm, print_table, print_warning
+from defenseclaw.cli.validation import validate_candidate
+from defenseclaw.config import edit
+from defenseclaw.config.load import configured_connectors, default_fail_mode, posture
+from defenseclaw.config.schema import Config
+from defenseclaw.config.token import ensure_token
+from defenseclaw.connectors import disk, files
+from defenseclaw.connectors.base import Change, Connector, Host, Plan, SetupOptions, by_any_name, registry
+from defenseclaw.errors import DefenseClawError, SetupError
+from defenseclaw.vocabulary import FailMode, Mode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What the operator asked for; None means: as it is, or as it is inherited."""
+
+    mode: str | None = None
+    fail_mode: str | None = None
+    block_message: str | None = None
+    rule_pack: str | None = None
+    human_approval: bool | None = None
+    min_severity: str | None = None
+    workspace: Path | None = None
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installed:
+    """The outcome of one setup."""
+
+    connector: Connector
+    plan: Plan
+    steps: tuple[tuple[str, Change], ...]
+    """Every planned change with what it means: ``create``, ``update``, ``delete`` or ``keep``."""
+    mode: Mode
+    fail_mode: FailMode
+    applied: bool
+    """False for a dry run."""
+
+    @property
+    def status(self) -> str:
+        """``planned``, ``installed`` or ``unchanged``."""
+        if not self.applied:
+            return "planned"
+        return "installed" if any(verb != "keep" for verb, _ in self.steps) else "unchanged"
+
+
+def prepare(app: App) -> Config:
+    """Create what is missing of data directory, configuration and token; return the configuration.
+
+    Raises:
+        ConfigError: the configuration is invalid, or a file cannot be written.
+    """
+    app.data.create()
+    edit.ensure_default(app.data.config)
+    config = app.config()
+    ensure_token(config, app.data.env_file, app.env)
+    return config
+
+
+def connector_named(name: str) -> Connector:
+    """Return the connector an operator means.
+
+    Raises:
+        SetupError: there is none of that name; the hint lists them.
+    """
+    connector = by_any_name(name)
+    if connector is None:
+        known = ", ".join(each.command_name for each in registry().values())
+        raise SetupError(f"no connector is called {name}", hint=f"there are: {known}")
+    return connector
+
+
+def install(
+    app: App, connector: Connector, wishes: Wishes, *, yes: bool, quiet: bool, dry_run: bool
+) -> Installed:
+    """Install ``connector``; ask first unless ``yes``.
+
+    Args:
+        app: Where we are.
+        connector: What to install.
+        wishes: What the operator chose.
+        yes: Do not ask.
+        quiet: Print nothing on stdout.
+        dry_run: Stop after the plan.
+
+    Raises:
+        AgentNotFound: the agent is not here and ``force`` was not given.
+        SetupError: refused or failed; nothing is left half done.
+        ConfigError: the configuration is or would become invalid.
+    """
+    config = prepare(app)
+    edits = _edits(config, connector, wishes)
+    options = _options(config, connector, wishes)
+    host = app.host(config)
+    plan = connector.plan_setup(host, options)
+    steps = tuple((_verb(change), change) for change in plan.changes)
+    for warning in plan.warnings:
+        print_warning(warning)
+    if options.fail_mode is FailMode.CLOSED and not connector.supports_fail_closed:
+        print_warning(f"{connector.title} cannot be stopped when the gateway is down; closed has gaps there")
+    if not quiet:
+        _show(connector, steps)
+    if not dry_run:
+        if any(verb != "keep" for verb, _ in steps):
+            confirm(f"Install into {connector.title}?", yes=yes)
+        _apply(app, host, connector, plan, edits)
+    return Installed(
+        connector=connector,
+        plan=plan,
+        steps=steps,
+        mode=options.mode,
+        fail_mode=options.fail_mode,
+        applied=not dry_run,
+    )
+
+
+def remove(host: Host, connector: Connector) -> list[str]:
+    """Take ``connector`` out of its agent; return the paths that were put back or cleaned.
+
+    Raises:
+        SetupError: a file could not be cleaned; everything is as it was.
+    """
+    return [str(change.path) for change in files.restore(host, connector).changes]
+
+
+def forget(app: App, connectors: Iterable[Connector]) -> None:
+    """Take connectors out of the configuration.
+
+    Raises:
+        ConfigError: the configuration is invalid as it stands.
+    """
+    config = app.config()
+    gone = {connector.name for connector in connectors}
+    edits: dict[str, object] = {}
+    left = []
+    for name in configured_connectors(config):
+        known = by_any_name(name)
+        if known is not None and known.name in gone:
+            edits[f"guardrail.connectors.{_written_name(config, known)}"] = edit.UNSET
+        else:
+            left.append(name)
+    if config.guardrail.connector and config.guardrail.connector not in left:
+        edits["guardrail.connector"] = left[0] if left else edit.UNSET
+    if edits:
+        edit.set_values(app.data.config, edits)
+
+
+def to_remove(app: App, config: Config) -> list[Connector]:
+    """Return every connector that is configured or has left something on this machine."""
+    host = app.host(config)
+    named = {known.name for name in configured_connectors(config) if (known := by_any_name(name))}
+    return [
+        connector
+        for connector in registry().values()
+        if connector.name in named
+        or (app.data.backups / connector.name).is_dir()
+        or has_residue(host, connector)
+    ]
+
+
+def has_residue(host: Host, connector: Connector) -> bool:
+    """Return whether a teardown would still find something of ours; unreadable files count."""
+    try:
+        plan = connector.plan_teardown(host)
+        return any(_verb(change) != "keep" for change in plan.changes)
+    except DefenseClawError:
+        return True
+
+
+def _options(config: Config, connector: Connector, wishes: Wishes) -> SetupOptions:
+    present = posture(config, connector.name)
+    mode = Mode(wishes.mode) if wishes.mode else present.mode
+    own = config.guardrail.connectors.get(connector.name)
+    chosen = wishes.fail_mode or (own and own.hook_fail_mode) or config.guardrail.hook_fail_mode
+    return SetupOptions(
+        mode=mode,
+        fail_mode=FailMode(chosen) if chosen else default_fail_mode(mode),
+        workspace=wishes.workspace,
+        force=wishes.force,
+    )
+
+
+def _edits(config: Config, connector: Connector, wishes: Wishes) -> dict[str, object]:
+    """Return the keys to set; validated as far as values need it."""
+    at = f"guardrail.connectors.{_written_name(config, connector)}"
+    own: dict[str, Any] = {
+        "mode": wishes.mode,
+        "hook_fail_mode": wishes.fail_mode,
+        "block_message": wishes.block_message,
+        "rule_pack_dir": wishes.rule_pack,
+    }
+    if wishes.human_approval is not None or wishes.min_severity is not None:
+        inherited = posture(config, connector.name).approvals
+        enabled = inherited.enabled if wishes.human_approval is None else wishes.human_approval
+        own["hilt.enabled"] = enabled
+        own["hilt.min_severity"] = wishes.min_severity or str(inherited.min_severity)
+    edits: dict[str, object] = {f"{at}.enabled": True}
+    edits.update({f"{at}.{name}": value for name, value in own.items() if value is not None})
+    if not config.guardrail.enabled:
+        edits["guardrail.enabled"] = True
+    if not config.guardrail.connector:
+        edits["guardrail.connector"] = connector.name
+    if wishes.rule_pack:
+        from defenseclaw.cli.validation import load_rules
+
+        load_rules(wishes.rule_pack)
+    return edits
+
+
+def _written_name(config: Config, connector: Connector) -> str:
+    """Return the key the file already uses for this connector, its name otherwise."""
+    for name in config.guardrail.connectors:
+        known = by_any_name(name)
+        if known is not None and known.name == connector.name:
+            return name
+    return connector.name
+
+
+def _apply(app: App, host: Host, connector: Connector, plan: Plan, edits: dict[str, object]) -> None:
+    was_installed = bool(files.backups(host, connector.name))
+    files.apply(host, connector, plan)
+    try:
+        edit.set_values(app.data.config, edits, validate=validate_candidate)
+    except DefenseClawError:
+        if not was_installed:
+            files.restore(host, connector)
+        raise
+
+
+def _verb(change: Change) -> str:
+    now = disk.look(change.path).content
+    if now == change.content:
+        return "keep"
+    if change.content is None:
+        return "delete"
+    return "create" if now is None else "update"
+
+
+def _show(connector: Connector, steps: Iterable[tuple[str, Change]]) -> None:
+    rows = [(verb, str(change.path), change.why) for verb, change in steps if verb != "keep"]
+    if rows:
+        print_table(("", "File", "Why"), rows, title=f"Changes for {connector.title}")
+    else:
+        click.echo(f"{connector.title}: everything is in place already")
+
+
+def delete_data(app: App) -> None:
+    """Delete the data directory.
+
+    Raises:
+        SetupError: it does not look like ours, and so may hold what nobody wants deleted.
+    """
+    root = app.data.root
+    home = Path(app.env.get("HOME") or Path.home())
+    ours = any(place.exists() for place in (app.data.audit_db, app.data.hooks, app.data.env_file))
+    if not ours or root.is_symlink() or home.resolve().is_relative_to(root.resolve()):
+        raise SetupError(f"{root} does not look like a DefenseClaw data directory", hint="delete it by hand")
+    shutil.rmtree(root)

@@ -1,0 +1,262 @@
+"""Judges one event without a gateway and tells the whole story: parse, facts, rules, decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import click
+
+from defenseclaw.cli.context import App
+from defenseclaw.cli.history import Recorded
+from defenseclaw.cli.output import print_fields, print_json, print_table, printable
+from defenseclaw.cli.validation import load_rules
+from defenseclaw.config.load import posture, profile_of
+from defenseclaw.connectors.base import registry
+from defenseclaw.detection.engine import Detection
+from defenseclaw.detection.facts import UNKNOWN, Command, Facts
+from defenseclaw.detection.ruleset import RuleSet
+from defenseclaw.inspection import host_context, judge
+from defenseclaw.vocabulary import (
+    JSON,
+    Door,
+    Event,
+    EventKind,
+    Finding,
+    Posture,
+    Verdict,
+)
+
+UNKNOWN_SHOWN = "<?>"
+"""Stands for a part of a word that only running it would tell."""
+
+
+SWITCHED_OFF = (
+    "Inspection is switched off in the configuration: the gateway records such calls and lets them pass."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """An event with all that was concluded from it."""
+
+    event: Event
+    verdict: Verdict
+    detection: Detection
+    rules: RuleSet
+    posture: Posture
+
+
+def call_event(tool: str, args: JSON, cwd: str, connector: str) -> Event:
+    """Return a tool call as an agent would report it."""
+    return Event(
+        kind=EventKind.TOOL_CALL,
+        door=Door.CLI,
+        name="explain",
+        tool=tool,
+        args=args,
+        cwd=cwd,
+        connector=connector,
+    )
+
+
+def text_event(text: str, kind: str, connector: str) -> Event:
+    """Return a text as an agent would report it."""
+    kind_ = EventKind(kind)
+    if kind_ is EventKind.TOOL_RESULT:
+        return Event(kind=kind_, door=Door.CLI, name="explain", tool="Read", result=text, connector=connector)
+    return Event(kind=kind_, door=Door.CLI, name="explain", text=text, connector=connector)
+
+
+def judged(app: App, event: Event, profile: str | None) -> Judged:
+    """Judge ``event`` as the gateway would, on the files of this machine; records nothing.
+
+    Raises:
+        ConfigError: the configuration is invalid.
+        PackError: the rule pack does not load.
+    """
+    config = app.config()
+    chosen = posture(config, event.connector)
+    if profile:
+        chosen = replace(chosen, rule_pack=profile, profile=profile_of(profile))
+    rules = load_rules(chosen.rule_pack)
+    machine = host_context(app.host(config), registry().values(), (config.gateway.api_port,))
+    verdict, detection = judge(event, rules, machine, chosen)
+    return Judged(event=event, verdict=verdict, detection=detection, rules=rules, posture=chosen)
+
+
+def as_json(answer: Judged) -> dict[str, Any]:
+    """Return everything as one JSON object."""
+    verdict, facts = answer.verdict, answer.detection.facts
+    shown: dict[str, Any] = {
+        "kind": str(answer.event.kind),
+        "action": str(verdict.action),
+        "raw_action": str(verdict.raw_action),
+        "severity": str(verdict.severity),
+        "mode": str(verdict.mode),
+        "would_block": verdict.would_block,
+        "enabled": answer.posture.enabled,
+        "profile": str(answer.posture.profile),
+        "rule_pack": answer.posture.rule_pack,
+        "findings": [_finding(answer.rules, finding) for finding in verdict.findings],
+        "trail": list(verdict.trail),
+        "message": verdict.message,
+    }
+    if facts is not None:
+        bindings = facts.bindings(answer.event.cwd)
+        names = ("tool", "tool_class", "cwd", "parse", "commands", "paths", "network", "flows")
+        shown["facts"] = {name: bindings[name] for name in names} | {"issues": list(facts.issues)}
+    if verdict.replacement is not None:
+        shown["replacement"] = verdict.replacement
+    return shown
+
+
+def show(answer: Judged) -> None:
+    """Print the story from parse to action."""
+    if answer.detection.facts is not None:
+        _show_facts(answer.detection.facts)
+    _show_findings(answer.rules, answer.verdict.findings)
+    _heading("Decision")
+    for number, step in enumerate(answer.verdict.trail, 1):
+        click.echo(f"  {number}. {printable(step)}")
+    verdict = answer.verdict
+    would = f" (would {verdict.raw_action})" if verdict.action is not verdict.raw_action else ""
+    _heading("Result")
+    print_fields(
+        [
+            ("Action", f"{verdict.action}{would}"),
+            ("Severity", verdict.severity),
+            (
+                "Mode",
+                f"{verdict.mode}, profile {answer.posture.profile}, rule pack {answer.posture.rule_pack}",
+            ),
+        ]
+    )
+    if not answer.posture.enabled:
+        click.echo(SWITCHED_OFF)
+
+
+def show_recorded(app: App, recorded: Recorded, *, as_json: bool) -> None:
+    """Print a recorded evaluation with what the rules say about it."""
+    rules = load_rules(posture(app.config(), recorded.connector).rule_pack)
+    advice = {finding["rule_id"]: rules.find(finding["rule_id"]) for finding in recorded.findings}
+    if as_json:
+        findings = [
+            {**finding, "why": rule.why if rule else "", "fix": rule.fix if rule else ""}
+            for finding in recorded.findings
+            for rule in (advice[finding["rule_id"]],)
+        ]
+        print_json({"row": recorded.row, "findings": findings, "trail": recorded.trail})
+        return
+    print_fields([(name, value) for name, value in recorded.row.items() if value not in ("", None, {})])
+    for finding in recorded.findings:
+        rule = advice[finding["rule_id"]]
+        _heading(f"{finding['rule_id']}: {finding['title']} ({finding['severity']})")
+        print_fields(
+            _set(
+                [
+                    ("because", finding.get("description", "")),
+                    ("why", rule.why if rule else ""),
+                    ("fix", rule.fix if rule else finding.get("remediation", "")),
+                ]
+            )
+        )
+    if recorded.trail:
+        _heading("Decision")
+        for number, step in enumerate(recorded.trail, 1):
+            click.echo(f"  {number}. {printable(step)}")
+
+
+def _show_facts(facts: Facts) -> None:
+    _heading("Understood")
+    issues = f" ({', '.join(facts.issues)})" if facts.issues else ""
+    print_fields([("Tool", f"{facts.tool} ({facts.tool_class})"), ("Parse", f"{facts.parse}{issues}")])
+    if facts.commands:
+        print_table(
+            ("#", "Command", "Effect", "Does", "Traits"), [_command_row(each) for each in facts.commands]
+        )
+    if facts.paths:
+        print_table(
+            ("#", "Path", "Access", "Class"),
+            [
+                (each.command, _known(each.normalized), each.access, _words(each.classes))
+                for each in facts.paths
+            ],
+        )
+    if facts.network:
+        print_table(
+            ("#", "Address", "Action", "Scope", "Class"),
+            [
+                (each.command, _known(each.url or each.host), each.action, each.scope, _words(each.classes))
+                for each in facts.network
+            ],
+        )
+    if facts.flows:
+        print_table(
+            ("From", "To", "Data flow"),
+            [
+                (each.from_command, each.to_command, " → ".join((each.source, *each.transforms, each.sink)))
+                for each in facts.flows
+            ],
+        )
+
+
+def _command_row(command: Command) -> tuple[object, ...]:
+    where = [*command.wrappers]
+    where += ["privileged"] if command.privileged else []
+    where += [f"in {command.where}"] if command.where != "host" else []
+    where += [command.context] if command.context != "top" else []
+    note = f"  [{', '.join(where)}]" if where else ""
+    return (
+        command.id,
+        _known(command.text) + note,
+        command.effect,
+        _words(command.operations),
+        _words(command.traits),
+    )
+
+
+def _show_findings(rules: RuleSet, findings: Iterable[Finding]) -> None:
+    _heading("Findings")
+    found = list(findings)
+    if not found:
+        click.echo("  none")
+    for finding in found:
+        advice = _finding(rules, finding)
+        click.echo(f"  {finding.rule_id}  {finding.severity}  {printable(finding.title)}")
+        for name in ("because", "why", "fix"):
+            if advice[name]:
+                click.echo(f"    {name + ':':<9}{printable(advice[name])}")
+
+
+def _finding(rules: RuleSet, finding: Finding) -> dict[str, Any]:
+    rule = rules.find(finding.rule_id)
+    return {
+        "rule_id": finding.rule_id,
+        "title": finding.title,
+        "category": finding.category,
+        "severity": str(finding.severity),
+        "confidence": finding.confidence,
+        "tags": list(finding.tags),
+        "because": finding.because,
+        "why": rule.why if rule else "",
+        "fix": rule.fix if rule else "",
+    }
+
+
+def _heading(text: str) -> None:
+    click.echo()
+    click.secho(printable(text), bold=True)
+
+
+def _words(words: Iterable[str]) -> str:
+    return " ".join(sorted(words))
+
+
+def _known(text: str) -> str:
+    return text.replace(UNKNOWN, UNKNOWN_SHOWN)
+
+
+def _set(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [pair for pair in pairs if pair[1]]

@@ -1,0 +1,36 @@
+"""Judges a candidate configuration by what only the whole product can know: whether its packs load."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from defenseclaw.config.schema import Config
+    from defenseclaw.detection.ruleset import RuleSet
+
+
+def validate_candidate(config: Config) -> None:
+    """Load every rule pack ``config`` names.
+
+    Raises:
+        PackError: one does not load.
+    """
+    for pack in rule_packs(config):
+        load_rules(pack)
+
+
+def rule_packs(config: Config) -> list[str]:
+    """Return the packs in use, without repetition."""
+    own = [entry.rule_pack_dir for entry in config.guardrail.connectors.values() if entry.rule_pack_dir]
+    return list(dict.fromkeys([config.guardrail.rule_pack_dir, *own]))
+
+
+def load_rules(pack: str) -> RuleSet:
+    """Return the rule set that ``rule_pack_dir: <pack>`` means, loaded as the gateway loads it.
+
+    Raises:
+        PackError: no such pack, or it does not load.
+    """
+    from defenseclaw.packs import RuleStore
+
+    return RuleStore().current(pack)

@@ -1,0 +1,663 @@
+"""Claude Code: hooks in its ``settings.json``, one command per event.
+
+Which of its 28 events are hooked, and why (names and payloads measured on 2.1.197):
+
+========================================  ============  =====================================================
+Event                                     Kind          Why
+========================================  ============  =====================================================
+UserPromptSubmit, UserPromptExpansion     prompt        what a person or a slash command tells the agent
+PreToolUse                                tool_call     the call, before it runs
+PermissionRequest                         tool_call     the call again when its dialog opens; it may be
+                                                        granted by rules of the agent, so it is asked too
+PostToolUse, PostToolUseFailure           tool_result   what the model gets to read
+MessageDisplay (asynchronous)             completion    text between tool calls, which Stop does not carry
+Stop, SubagentStop                        completion    the last answer
+SessionStart, SessionEnd, SubagentStart,  lifecycle     the frame of a session; a change of hook settings
+ConfigChange                                            under a running session is on record
+========================================  ============  =====================================================
+
+Understood but not installed: PostToolBatch (the results of PostToolUse a second time), and the rest of the
+events, which carry nothing that is not seen in one of the above. ``Stop`` is never blocked while
+``stop_hook_active`` is true, since the agent would go on for ever.
+
+Answers: nothing is printed on allow; a person sees one line on an alert; the model only ever sees blocks,
+questions and replaced results. Source: ``spec/connectors.md`` §8.1, ``spec/gateway-api.md`` §20.6.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from defenseclaw.connectors import disk, files, hookscript, payload, probes, runtime
+from defenseclaw.connectors.base import (
+    Change,
+    Check,
+    Connector,
+    Detected,
+    HookCall,
+    Host,
+    NativeAnswer,
+    Plan,
+    SetupOptions,
+)
+from defenseclaw.connectors.jsonedit import Document, Node
+from defenseclaw.errors import AgentNotFound, ForeignContent, SetupError
+from defenseclaw.vocabulary import (
+    JSON,
+    Abilities,
+    Action,
+    Correlation,
+    Door,
+    Event,
+    EventKind,
+    Mode,
+    Verdict,
+)
+
+MIN_VERSION = (2, 1, 152)
+"""First release with the events below. Source: ``spec/connectors.md`` §6.1, claudecode-hooks-v1."""
+SCRIPT = "claude-code-hook"
+SETTINGS = "settings.json"
+"""Logical name of the backup, and the file's name."""
+
+_KINDS = {
+    "UserPromptSubmit": EventKind.PROMPT,
+    "UserPromptExpansion": EventKind.PROMPT,
+    "PreToolUse": EventKind.TOOL_CALL,
+    "PermissionRequest": EventKind.TOOL_CALL,
+    "PostToolUse": EventKind.TOOL_RESULT,
+    "PostToolUseFailure": EventKind.TOOL_RESULT,
+    "PostToolBatch": EventKind.TOOL_RESULT,
+    "MessageDisplay": EventKind.COMPLETION,
+    "Stop": EventKind.COMPLETION,
+    "SubagentStop": EventKind.COMPLETION,
+}
+_REGISTRATIONS: dict[str, tuple[str, int]] = {
+    "SessionStart": ("startup|resume|clear|compact", 30),
+    "UserPromptSubmit": ("", 30),
+    "UserPromptExpansion": ("", 30),
+    "PreToolUse": ("*", 30),
+    "PermissionRequest": ("*", 30),
+    "PostToolUse": ("*", 30),
+    "PostToolUseFailure": ("*", 30),
+    "MessageDisplay": ("", 10),
+    "Stop": ("", 90),
+    "SubagentStart": ("*", 30),
+    "SubagentStop": ("*", 90),
+    "ConfigChange": ("*", 30),
+    "SessionEnd": ("", 60),
+}
+"""Event → matcher (empty: none) and timeout in seconds."""
+_ASYNCHRONOUS = frozenset({"MessageDisplay"})
+_ALL_EVENTS = (
+    *_REGISTRATIONS,
+    "PostToolBatch",
+    "PermissionDenied",
+    "Notification",
+    "StopFailure",
+    "InstructionsLoaded",
+    "FileChanged",
+    "CwdChanged",
+    "WorktreeRemove",
+    "TaskCreated",
+    "TaskCompleted",
+    "TeammateIdle",
+    "PreCompact",
+    "PostCompact",
+    "Elicitation",
+    "ElicitationResult",
+)
+_STOPS = frozenset({"Stop", "SubagentStop"})
+_TASKS = frozenset({"TaskCreated", "TaskCompleted", "TeammateIdle"})
+_ELICITATIONS = frozenset({"Elicitation", "ElicitationResult"})
+_UNSHOWN = frozenset({"MessageDisplay", "PostToolBatch", "SessionEnd"})
+"""Asynchronous, a repetition, or too late: an answer would be noise."""
+_FAILED_CLOSED = "DefenseClaw could not check this and is set to fail closed. Start it: defenseclaw start"
+_DIMENSIONS = ("permission_mode", "source", "reason", "command_name", "command_source", "expansion_type")
+
+
+class ClaudeCode(Connector):
+    """See the module's text."""
+
+    name = "claudecode"
+    title = "Claude Code"
+    description = "hooks in settings.json on prompts, tool calls, results and completions"
+    aliases = ("claude",)
+    setup_name = "claude-code"
+    hook_path = "/api/v1/claude-code/hook"
+    client = "claude-code-hook/1.0"
+    block_events = frozenset(
+        {"UserPromptSubmit", "UserPromptExpansion", "PreToolUse", "PermissionRequest", "PostToolUse"}
+        | {"Stop", "SubagentStop", "ConfigChange", "PreCompact"}
+        | _TASKS
+        | _ELICITATIONS
+    )
+    ask_events = frozenset({"PreToolUse"})
+    replace_events = frozenset({"PostToolUse"})
+
+    managed_settings_dirs = (
+        Path("/etc/claude-code"),
+        Path("/Library/Application Support/ClaudeCode"),
+    )
+    """Where an organisation's settings lie; they may switch hooks off."""
+
+    # ---- translation ----------------------------------------------------------------------------
+
+    def kind_of(self, event_name: str) -> EventKind:
+        """See the table in the module's text."""
+        return _KINDS.get(event_name, EventKind.LIFECYCLE)
+
+    def abilities(self, event_name: str, kind: EventKind) -> Abilities:
+        """As the matrix says; a permission dialog that is about to open is itself the question."""
+        found = super().abilities(event_name, kind)
+        return replace(found, can_ask=True) if event_name == "PermissionRequest" else found
+
+    def decode(self, call: HookCall) -> Event:
+        """Translate Claude Code's snake_case payload."""
+        name = payload.event_name(call, keys=("hook_event_name",))
+        kind = self.kind_of(name)
+        body = call.payload
+        tool = payload.identity(body.get("tool_name"))
+        event = Event(
+            kind=kind,
+            door=Door.HOOK,
+            name=name,
+            connector=self.name,
+            cwd=payload.working_directory(body.get("cwd")),
+            mcp_server=payload.identity(body.get("mcp_server_name")) or payload.mcp_server(tool),
+            model=payload.identity(body.get("model")),
+            abilities=self._abilities_now(name, kind, body),
+            correlation=_correlation(call),
+            faults=call.faults,
+            extra={key: payload.identity(body[key]) for key in _DIMENSIONS if body.get(key)},
+        )
+        if kind is EventKind.PROMPT:
+            parts = (body.get(key) for key in ("prompt", "command_name", "command_args"))
+            return replace(event, text="\n".join(filter(None, map(payload.text, parts))))
+        if kind is EventKind.COMPLETION:
+            return replace(
+                event,
+                text=payload.text(
+                    body.get("delta" if name == "MessageDisplay" else "last_assistant_message")
+                ),
+            )
+        if kind is EventKind.TOOL_CALL:
+            return replace(event, tool=tool or "tool", args=payload.arguments(body, "tool_input"))
+        if kind is EventKind.TOOL_RESULT:
+            args = payload.arguments(body, "tool_input")
+            return replace(event, tool=tool, args=args or None, result=_result(name, body))
+        return event
+
+    def encode(self, event: Event, verdict: Verdict) -> NativeAnswer:
+        """Return Claude Code's JSON answer; nothing at all on allow."""
+        output = _output(event, verdict)
+        if output is None:
+            return NativeAnswer(output_field="claude_code_output")
+        line = json.dumps(output, ensure_ascii=False, separators=(",", ":"), default=str)
+        return NativeAnswer(
+            stdout=line.encode("utf-8", "replace"), output_field="claude_code_output", output=output
+        )
+
+    def _abilities_now(self, name: str, kind: EventKind, body: Mapping[str, Any]) -> Abilities:
+        found = self.abilities(name, kind)
+        if name in _STOPS and payload.flag(body, "stop_hook_active"):
+            return replace(found, can_block=False)
+        return found
+
+    # ---- installation ---------------------------------------------------------------------------
+
+    def detect(self, host: Host) -> Detected:
+        """Look for ``claude`` on PATH and ask it for its version."""
+        executable = probes.find_executable(host, "claude")
+        settings = settings_path(host)
+        quiet = {
+            "DISABLE_TELEMETRY": "1",
+            "DISABLE_AUTOUPDATER": "1",
+            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+        }
+        version = probes.probe_version(host, (executable, "--version"), quiet) if executable else ""
+        return Detected(
+            found=bool(executable),
+            executable=executable,
+            version=version,
+            config_path=str(settings),
+            configured=self._configured(host, settings),
+            looked_for=() if executable else probes.places_searched(host, "claude"),
+            problem=f"{executable} --version gave no version" if executable and not version else "",
+        )
+
+    def plan_setup(self, host: Host, options: SetupOptions) -> Plan:
+        """Plan script, runtime files and one entry per event in ``settings.json``."""
+        warnings = self._admit(self.detect(host), options)
+        settings = settings_path(host)
+        now = disk.look(settings)
+        document = _document(settings, now.content)
+        self._refuse_switched_off(host, options, settings, document)
+        _set_hooks(document, _wanted(host), _owned_commands(host))
+        closed = {event: answer for event in _REGISTRATIONS if (answer := closed_answer(event))}
+        script = hookscript.render(host, self, SCRIPT, closed)
+        token = runtime.setup_token(host, self.name)
+        return Plan(
+            changes=(
+                *runtime.runtime_changes(host, self, options.fail_mode, token=token, uses_curl=True),
+                Change(
+                    path=hookscript.script_path(host, SCRIPT),
+                    content=script,
+                    mode=0o700,
+                    why="hook script: posts events to the gateway",
+                ),
+                Change(
+                    path=settings,
+                    content=document.encode(),
+                    seen_sha256=now.digest,
+                    logical=SETTINGS,
+                    why=f"hooks on {len(_REGISTRATIONS)} events",
+                ),
+            ),
+            warnings=warnings,
+            restart_hint="Restart running Claude Code sessions; new ones are governed at once.",
+        )
+
+    def plan_teardown(self, host: Host) -> Plan:
+        """Plan the removal of our entries, and a script that does nothing for sessions still running."""
+        changes = []
+        for settings in _settings_to_clean(host):
+            now = disk.look(settings)
+            if now.content is None:
+                continue
+            document = _document(settings, now.content)
+            _unset_hooks(document, _owned_commands(host))
+            only_ours = not document.root.value and settings in files.created_files(host, self.name)
+            changes.append(
+                Change(
+                    path=settings,
+                    content=None if only_ours else _content(document, now.content),
+                    seen_sha256=now.digest,
+                    logical=SETTINGS,
+                    why="our hook entries removed",
+                )
+            )
+        script = hookscript.script_path(host, SCRIPT)
+        if script.exists():
+            why = "sessions that still run call it; it does nothing"
+            changes.append(Change(path=script, content=hookscript.TOMBSTONE, mode=0o700, why=why))
+        changes += runtime.runtime_removals(host, self.name)
+        return Plan(changes=tuple(changes), restart_hint="Restart running Claude Code sessions.")
+
+    def check(self, host: Host, options: SetupOptions) -> tuple[Check, ...]:
+        """Check agent, settings, script, runtime files, and what could switch hooks off."""
+        return (
+            self._check_agent(host, options),
+            *self._check_settings(host, options),
+            hookscript.check_script(host, self, SCRIPT),
+            hookscript.check_runtime(host, self, options.fail_mode),
+        )
+
+    def protected_paths(self, host: Host) -> tuple[str, ...]:
+        """The user's settings; a project's are outside, but cannot take user hooks away."""
+        folder = settings_path(host).parent
+        homes = {folder, host.home / ".claude", *(each.parent for each in _recorded(host))}
+        return tuple(sorted(str(home / each) for home in homes for each in (SETTINGS, "settings.local.json")))
+
+    def _configured(self, host: Host, settings: Path) -> bool:
+        try:
+            document = _document(settings, disk.look(settings).content)
+            return not _missing_events(document, _wanted(host))
+        except SetupError:
+            return False
+
+    def _admit(self, detected: Detected, options: SetupOptions) -> tuple[str, ...]:
+        if not detected.found and not options.force:
+            raise AgentNotFound(
+                "Claude Code not found: no `claude` on PATH",
+                hint=f"looked for {', '.join(detected.looked_for)}; --force installs anyway",
+            )
+        problem = _version_problem(detected.version)
+        if problem and options.mode is Mode.ACTION and not options.force:
+            raise SetupError(problem, hint="update Claude Code, or use --force")
+        return (problem,) if problem else ()
+
+    def _refuse_switched_off(
+        self, host: Host, options: SetupOptions, settings: Path, document: Document
+    ) -> None:
+        for source in self._switches(host, options, settings, document):
+            raise SetupError(f"hooks are switched off by {source}; Claude Code would not call us")
+
+    def _switches(
+        self, host: Host, options: SetupOptions, settings: Path, document: Document
+    ) -> Iterator[str]:
+        """Yield what keeps hooks from running, as ``key in file``."""
+        if _flag(document, "disableAllHooks"):
+            yield f"disableAllHooks in {settings}"
+        for path in self._managed_files():
+            for key in ("disableAllHooks", "allowManagedHooksOnly"):
+                if _file_flag(path, key):
+                    yield f"{key} in {path}"
+        projects = [options.workspace] if options.workspace else []
+        for folder in projects:
+            for name in (SETTINGS, "settings.local.json"):
+                if _file_flag(folder / ".claude" / name, "disableAllHooks"):
+                    yield f"disableAllHooks in {folder / '.claude' / name}"
+
+    def _managed_files(self) -> Iterator[Path]:
+        for folder in self.managed_settings_dirs:
+            yield folder / "managed-settings.json"
+            yield from sorted((folder / "managed-settings.d").glob("*.json"))
+
+    def _check_agent(self, host: Host, options: SetupOptions) -> Check:
+        detected = self.detect(host)
+        if not detected.found:
+            detail = detected.problem or "`claude` is not on PATH"
+            return Check(status="warn", label="Claude Code", detail=detail)
+        problem = _version_problem(detected.version)
+        status = "pass" if not problem else ("fail" if options.mode is Mode.ACTION else "warn")
+        return Check(
+            status=status,
+            label="Claude Code",
+            detail=problem or f"{detected.version} at {detected.executable}",
+        )
+
+    def _check_settings(self, host: Host, options: SetupOptions) -> Iterator[Check]:
+        settings = settings_path(host)
+        mend = f"defenseclaw setup {self.command_name}"
+        try:
+            document = _document(settings, disk.look(settings).content)
+            missing = _missing_events(document, _wanted(host))
+        except SetupError as error:
+            yield Check(status="fail", label="Hook entries", detail=f"{settings}: {error}", mend=mend)
+            return
+        detail = (
+            f"missing or changed in {settings}: {', '.join(missing)}"
+            if missing
+            else f"complete in {settings}"
+        )
+        yield Check(
+            status="fail" if missing else "pass",
+            label="Hook entries",
+            detail=detail,
+            mend=mend if missing else "",
+        )
+        for source in self._switches(host, options, settings, document):
+            yield Check(status="fail", label="Hooks switched off", detail=source)
+
+
+def settings_path(host: Host) -> Path:
+    """Return the user settings Claude Code reads: ``$CLAUDE_CONFIG_DIR`` or ``~/.claude``."""
+    override = host.env.get("CLAUDE_CONFIG_DIR", "")
+    folder = Path(override) if override.startswith("/") else host.home / ".claude"
+    return folder / SETTINGS
+
+
+def closed_answer(event: str) -> dict[str, Any] | None:
+    """Return the refusal printed when nothing was decided and the fail mode is closed; None: never stopped.
+
+    A result cannot be replaced without knowing its shape: the model is told that it is unchecked.
+    """
+    if event in ("UserPromptSubmit", "UserPromptExpansion", "PreToolUse", "PermissionRequest", "PostToolUse"):
+        return _refusal(event, _FAILED_CLOSED)
+    return None
+
+
+def _output(event: Event, verdict: Verdict) -> dict[str, Any] | None:
+    message = verdict.message or verdict.reason or "DefenseClaw policy"
+    if event.name == "PostToolUse" and (verdict.replacement is not None or verdict.action is Action.BLOCK):
+        return _replaced(event, verdict, message)
+    if verdict.action is Action.BLOCK:
+        return _refusal(event.name, message) if event.abilities.can_block else None
+    if verdict.action is Action.CONFIRM:
+        return _question(event.name, message)
+    if verdict.action is Action.ALERT and event.name not in _UNSHOWN:
+        ids = ", ".join(verdict.rule_ids[:3])
+        return {"systemMessage": f"DefenseClaw: {verdict.severity} finding recorded, not stopped ({ids})"}
+    return None
+
+
+def _refusal(event: str, message: str) -> dict[str, Any]:
+    if event == "PreToolUse":
+        return _specific(event, permissionDecision="deny", permissionDecisionReason=message)
+    if event == "PermissionRequest":
+        return _specific(event, decision={"behavior": "deny", "message": message})
+    if event in _TASKS:
+        return {"continue": False, "stopReason": message}
+    if event in _ELICITATIONS:
+        return _specific(event, action="decline", content={})
+    return {"decision": "block", "reason": message}
+
+
+def _question(event: str, message: str) -> dict[str, Any] | None:
+    """At a permission dialog saying nothing is the question: the dialog opens."""
+    if event == "PreToolUse":
+        return _specific(event, permissionDecision="ask", permissionDecisionReason=message)
+    return None
+
+
+def _replaced(event: Event, verdict: Verdict, message: str) -> dict[str, Any]:
+    """The model reads the masked result; a blocked one without a mask is withheld whole, in its shape."""
+    shown = verdict.replacement if verdict.replacement is not None else withheld(event.result, message)
+    return _specific(event.name, updatedToolOutput=shown) | {"systemMessage": f"DefenseClaw: {message}"}
+
+
+def withheld(result: JSON, message: str) -> JSON:
+    """Return ``result`` in its own shape with ``message`` in place of its first text and no other text."""
+    if isinstance(result, str) or result is None:
+        return message
+    seen = [False]
+
+    def blank(value: JSON, depth: int) -> JSON:
+        if isinstance(value, str):
+            first, seen[0] = not seen[0], True
+            return message if first else ""
+        if isinstance(value, Mapping) and depth:
+            return {
+                key: value[key] if key in ("type", "mediaType") else blank(value[key], depth - 1)
+                for key in value
+            }
+        if isinstance(value, list | tuple) and depth:
+            return [blank(each, depth - 1) for each in value]
+        return value if isinstance(value, bool) else (0 if isinstance(value, int | float) else None)
+
+    shape = blank(result, 16)
+    return shape if seen[0] else message
+
+
+def _specific(event: str, **fields: Any) -> dict[str, Any]:  # noqa: ANN401  JSON values
+    return {"hookSpecificOutput": {"hookEventName": event, **fields}}
+
+
+def _result(name: str, body: Mapping[str, Any]) -> JSON:
+    if name == "PostToolUseFailure":
+        details = payload.text(body.get("error_details"))
+        error = payload.text(body.get("error"))
+        return f"{error}\n{details}" if details else error
+    if name == "PostToolBatch":
+        calls = body.get("tool_calls")
+        batch = calls if isinstance(calls, list) else []
+        return [each.get("tool_response") for each in batch if isinstance(each, Mapping)]
+    return body.get("tool_response")
+
+
+def _correlation(call: HookCall) -> Correlation:
+    body, known = call.payload, call.correlation
+    return replace(
+        known,
+        session_id=payload.identity(body.get("session_id")) or known.session_id,
+        turn_id=payload.identity(payload.first(body, "turn_id", "prompt_id")) or known.turn_id,
+        tool_call_id=payload.identity(body.get("tool_use_id")) or known.tool_call_id,
+        agent_id=payload.identity(body.get("agent_id")) or known.agent_id,
+        agent_name=known.agent_name or ClaudeCode.title,
+        agent_type=payload.identity(body.get("agent_type")) or known.agent_type or ClaudeCode.name,
+    )
+
+
+def _wanted(host: Host) -> dict[str, dict[str, Any]]:
+    """Return event → the matcher group we install."""
+    script = hookscript.script_path(host, SCRIPT)
+    groups = {}
+    for event, (matcher, timeout) in _REGISTRATIONS.items():
+        handler = {"type": "command", "command": hookscript.command(script, event), "timeout": timeout}
+        if event in _ASYNCHRONOUS:
+            handler["async"] = True
+        groups[event] = ({"matcher": matcher} if matcher else {}) | {"hooks": [handler]}
+    return groups
+
+
+def _owned_commands(host: Host) -> frozenset[str]:
+    script = hookscript.script_path(host, SCRIPT)
+    bare = (str(script), f"'{script}'")
+    return frozenset((*bare, *(hookscript.command(script, event) for event in _ALL_EVENTS)))
+
+
+def _recorded(host: Host) -> list[Path]:
+    path = files.recorded_path(host, ClaudeCode.name, SETTINGS)
+    return [path] if path else []
+
+
+def _settings_to_clean(host: Host) -> list[Path]:
+    """The file of the setup first; today's too when the configuration directory moved since."""
+    return list(dict.fromkeys([*_recorded(host), settings_path(host)]))
+
+
+def _document(path: Path, content: bytes | None) -> Document:
+    """Read settings; an absent or empty file is an empty object."""
+    try:
+        document = Document(content if content and content.strip() else b"{}\n")
+    except ForeignContent as error:
+        raise ForeignContent(f"{path}: {error.message}", hint="mend the file and run again") from error
+    if not isinstance(document.root.value, dict):
+        raise ForeignContent(f"{path} holds something else than a JSON object")
+    _hooks(document)
+    return document
+
+
+def _content(document: Document, before: bytes) -> bytes:
+    """An empty file that was read as an empty object stays empty."""
+    return document.encode() if before.strip() else before
+
+
+def _hooks(document: Document) -> dict[str, Node]:
+    """Return event → its array of matcher groups.
+
+    Raises:
+        ForeignContent: `hooks`, an event or a group has another shape than Claude Code's.
+    """
+    hooks = document.find("hooks")
+    if hooks is None:
+        return {}
+    if not isinstance(hooks.value, dict):
+        raise ForeignContent("`hooks` in the settings is not an object")
+    events = {}
+    for name in hooks.value:
+        node = hooks.get(name)
+        if node is None or not isinstance(node.value, list):
+            raise ForeignContent(f"`hooks.{name}` in the settings is not a list")
+        events[name] = node
+    return events
+
+
+def _set_hooks(document: Document, wanted: Mapping[str, Mapping[str, Any]], owned: frozenset[str]) -> None:
+    """Make our entries those of ``wanted`` and no others; everybody else's stay where they are."""
+    for event in list(_hooks(document)):
+        groups = _hooks(document)[event].value
+        mine = [group for group in groups if _has_owned(group, owned)]
+        if mine != [wanted.get(event)]:
+            _remove_owned(document, event, owned)
+    for event, group in wanted.items():
+        if not any(_has_owned(each, owned) for each in _groups(document, event)):
+            _add_group(document, event, group)
+
+
+def _unset_hooks(document: Document, owned: frozenset[str]) -> None:
+    """Remove our entries, and `hooks` itself when that empties it; without any of ours change nothing."""
+    if any(_has_owned(group, owned) for event in _hooks(document) for group in _groups(document, event)):
+        _set_hooks(document, {}, owned)
+        if not document.root.value["hooks"]:
+            document.remove_member(document.root, "hooks")
+
+
+def _add_group(document: Document, event: str, group: Mapping[str, Any]) -> None:
+    hooks = document.find("hooks")
+    if hooks is None:
+        document.add_member(document.root, "hooks", {event: [group]})
+    elif (groups := hooks.get(event)) is None:
+        document.add_member(hooks, event, [group])
+    else:
+        document.add_item(groups, group)
+
+
+def _remove_owned(document: Document, event: str, owned: frozenset[str]) -> None:
+    """Remove our handlers; a group, an event, emptied by that goes too."""
+    while (place := _find_owned(document, event, owned)) is not None:
+        group, handler = place
+        groups = _hooks(document)[event]
+        handlers = groups.items[group].get("hooks")
+        assert handlers is not None  # noqa: S101  found there
+        if len(handlers.items) > 1:
+            document.remove_item(handlers, handler)
+        elif len(groups.items) > 1:
+            document.remove_item(groups, group)
+        else:
+            hooks = document.find("hooks")
+            assert hooks is not None  # noqa: S101  holds the event
+            document.remove_member(hooks, event)
+            return
+
+
+def _find_owned(document: Document, event: str, owned: frozenset[str]) -> tuple[int, int] | None:
+    for group_index, group in enumerate(_groups(document, event)):
+        for handler_index, handler in enumerate(_handlers(group)):
+            if _is_owned(handler, owned):
+                return group_index, handler_index
+    return None
+
+
+def _groups(document: Document, event: str) -> list[Any]:
+    node = _hooks(document).get(event)
+    return node.value if node else []
+
+
+def _handlers(group: object) -> list[Any]:
+    found = group.get("hooks") if isinstance(group, dict) else None
+    return found if isinstance(found, list) else []
+
+
+def _has_owned(group: object, owned: frozenset[str]) -> bool:
+    return any(_is_owned(handler, owned) for handler in _handlers(group))
+
+
+def _is_owned(handler: object, owned: frozenset[str]) -> bool:
+    return (
+        isinstance(handler, dict) and isinstance(handler.get("command"), str) and handler["command"] in owned
+    )
+
+
+def _missing_events(document: Document, wanted: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    return [event for event, group in wanted.items() if group not in _groups(document, event)]
+
+
+def _version_problem(version: str) -> str:
+    least = ".".join(map(str, MIN_VERSION))
+    if not version:
+        return f"Claude Code gave no version; hooks are known to work from {least} on"
+    if probes.version_tuple(version) < MIN_VERSION:
+        return f"Claude Code {version} is older than {least}, the first with all events we need"
+    return ""
+
+
+def _flag(document: Document, key: str) -> bool:
+    node = document.find(key)
+    return node is not None and node.value is True
+
+
+def _file_flag(path: Path, key: str) -> bool:
+    try:
+        content = disk.look(path).content
+        return content is not None and _flag(Document(content), key)
+    except SetupError:
+        return False
+
+
+CONNECTOR = ClaudeCode()

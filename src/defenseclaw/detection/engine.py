@@ -1,0 +1,307 @@
+"""Detection: an event and a compiled pack in, findings out.
+
+Pure. What a tool call runs or touches on disk is asked for: :func:`detect` is a generator that yields
+:class:`Need` and is sent a :class:`Snapshot` for each; :func:`run` drives it with a function.
+
+A tool call is understood (:mod:`defenseclaw.detection.understanding`) and judged by conditions over facts,
+by patterns over commands and program text, and by patterns over its arguments. Every other kind is judged
+by patterns over its text. The lanes are independent: one that fails becomes an ``INTERNAL-FAULT`` finding
+and what the others found stays.
+
+Source: ``DECISIONS.md`` "Verdicts"; ``spec/guardrail.md`` §1, §4, §6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from defenseclaw.detection.conditions import Held, Witness, without_previews
+from defenseclaw.detection.facts import Facts, Need, Snapshot
+from defenseclaw.detection.patterns import PatternOverload, PatternSet
+from defenseclaw.detection.ruleset import BUILT_IN, INPUT_BOUND, INTERNAL_FAULT, Rule, RuleSet, Subject
+from defenseclaw.detection.secrets import VALIDATORS
+from defenseclaw.detection.text import Subject as Scanned
+from defenseclaw.detection.text import encodable, subject, views
+from defenseclaw.detection.understanding import understand
+from defenseclaw.vocabulary import Event, EventKind, Evidence, Finding, HostContext, Severity
+
+EVIDENCE_CHARACTERS: Final = 80
+_BOUND_ISSUES: Final = frozenset(("input_limit", "depth_limit", "fact_limit"))
+_SCRIPT_ENDINGS: Final = (
+    ".sh", ".bash", ".zsh", ".ksh", ".py", ".pl", ".rb", ".js", ".mjs", ".cjs", ".ts", ".php", ".lua", ".ps1",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """One accepted match of a masking rule, in characters of the scanned text."""
+
+    rule_id: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detection:
+    """What was found in one event."""
+
+    findings: tuple[Finding, ...] = ()
+    """One per rule, the most severe first, then by rule id."""
+    facts: Facts | None = None
+    """What a tool call does; None for other kinds and when understanding failed."""
+    scanned: Scanned | None = None
+    """The text that was searched, with the place of each string in it; None for lifecycle events."""
+    spans: tuple[Span, ...] = ()
+    """Every place in ``scanned.text`` that a replacement must mask, by start."""
+
+
+def detect(event: Event, rules: RuleSet, host: HostContext) -> Generator[Need, Snapshot, Detection]:
+    """Inspect one event.
+
+    Args:
+        event: Of any kind; lifecycle events have no findings.
+        rules: The pack.
+        host: What is known of the machine.
+
+    Yields:
+        Files that must be known to judge a tool call.
+
+    Returns:
+        Findings, facts and spans. Never raises for anything an event holds.
+    """
+    if event.kind is EventKind.LIFECYCLE:
+        return Detection()
+    lanes = _Lanes(event, rules)
+    lanes.bound(*event.faults)
+    facts: Facts | None = None
+    if event.kind is EventKind.TOOL_CALL:
+        with lanes.guarded("understanding"):
+            facts = yield from understand(event, host)
+    if facts is not None:
+        with lanes.guarded("judging the call"):
+            lanes.judge_call(facts)
+    scanned = lanes.judge_text()
+    return Detection(findings=lanes.findings(), facts=facts, scanned=scanned, spans=lanes.spans())
+
+
+def run(
+    detection: Generator[Need, Snapshot, Detection], answer: Callable[[Need], Snapshot] | None = None
+) -> Detection:
+    """Drive :func:`detect` to its end.
+
+    Args:
+        detection: What :func:`detect` returned.
+        answer: Looks a file up; by default every file is missing.
+    """
+    look_up = answer or (lambda need: Snapshot(real_path=need.path))
+    try:
+        need = next(detection)
+        while True:
+            need = detection.send(look_up(need))
+    except StopIteration as stop:
+        result: Detection = stop.value
+        return result
+
+
+@dataclass(slots=True)
+class _Lanes:
+    """Collects what the lanes of one inspection find."""
+
+    event: Event
+    rules: RuleSet
+    _found: dict[str, Finding] = field(default_factory=dict)
+    _spans: set[tuple[int, int, str]] = field(default_factory=set)
+    _bounds: set[str] = field(default_factory=set)
+    _faults: set[str] = field(default_factory=set)
+
+    @contextmanager
+    def guarded(self, lane: str) -> Iterator[None]:
+        """Turn whatever goes wrong inside into a finding."""
+        try:
+            yield
+        except PatternOverload:
+            self.bound("pattern_limit")
+        except Exception:  # the finding is the report; there is nobody to tell in a pure core
+            self._faults.add(lane)
+
+    def bound(self, *names: str) -> None:
+        self._bounds.update(names)
+
+    def judge_call(self, facts: Facts) -> None:
+        self.bound(*_BOUND_ISSUES.intersection(facts.issues))
+        with self.guarded("conditions"):
+            for held in self.rules.conditions.evaluate(facts, self.event.cwd):
+                self._held(held)
+        acting = without_previews(facts)
+        with self.guarded("command patterns"):
+            self._search(Subject.COMMAND, (command.text for command in acting.commands), "in a command")
+        with self.guarded("code patterns"):
+            self._search(Subject.CODE, _code(acting), "in program text")
+
+    def judge_text(self) -> Scanned | None:
+        """Search the event's text in every reading of it."""
+        with self.guarded("text"):
+            scanned = subject(self.event)
+            if not scanned.complete:
+                self.bound("too_deep")
+            patterns = self.rules.patterns[Subject.TEXT]
+            for view in views(scanned):
+                where = f"in the {_KIND_WORDS[self.event.kind]}" + _READINGS.get(view.note, "")
+                for rule, start, end in self._accepted(patterns, view.text):
+                    self._add(rule, view.text[start:end], f"pattern {where}")
+                    if rule.masks:
+                        self._spans.add((*view.original(start, end), rule.id))
+            return scanned
+        return None
+
+    def findings(self) -> tuple[Finding, ...]:
+        if self._bounds:
+            severity = Severity.HIGH if self.event.kind is EventKind.TOOL_CALL else Severity.MEDIUM
+            self._add_built_in(INPUT_BOUND, severity, self._bounds)
+        if self._faults:
+            self._add_built_in(INTERNAL_FAULT, Severity.HIGH, self._faults)
+        return tuple(sorted(self._found.values(), key=lambda each: (-each.severity.rank, each.rule_id)))
+
+    def spans(self) -> tuple[Span, ...]:
+        return tuple(
+            Span(rule_id=rule_id, start=start, end=end) for start, end, rule_id in sorted(self._spans)
+        )
+
+    def _held(self, held: Held) -> None:
+        if held.failed:
+            self._faults.add(f"condition of {held.rule_id}")
+            return
+        rule = self.rules.rules[held.rule_id]
+        if self.event.kind not in rule.kinds:
+            return
+        evidence = _evidence(held.witness) or self.event.tool
+        self._add(rule, evidence, explain(self.rules, held))
+
+    def _search(self, on: Subject, texts: Iterable[str], where: str) -> None:
+        patterns = self.rules.patterns[on]
+        if not len(patterns):
+            return
+        for text in texts:
+            encoded = encodable(text)
+            for rule, start, end in self._accepted(patterns, encoded):
+                self._add(rule, encoded[start:end], f"pattern {where}")
+
+    def _accepted(self, patterns: PatternSet, text: str) -> Iterator[tuple[Rule, int, int]]:
+        """Yield the places that pass validation: all of a masking rule, the first of any other."""
+        for rule_id, numbers in patterns.matching(text).items():
+            rule = self.rules.rules[rule_id]
+            if self.event.kind not in rule.kinds:
+                continue
+            places = (place for number in numbers for place in patterns.spans(number, text))
+            with self.guarded(f"pattern of {rule_id}"):
+                for start, end in places:
+                    if not rule.validate or VALIDATORS[rule.validate](text[start:end], text, start, end):
+                        yield rule, start, end
+                        if not rule.masks:
+                            break
+
+    def _add(self, rule: Rule, evidence: str, because: str) -> None:
+        if rule.id in self._found:
+            return
+        self._found[rule.id] = Finding(
+            rule_id=rule.id,
+            title=rule.title,
+            category=rule.category,
+            severity=rule.severity,
+            confidence=rule.confidence,
+            tags=rule.tags,
+            evidence=Evidence(" ".join(evidence[: 4 * EVIDENCE_CHARACTERS].split())[:EVIDENCE_CHARACTERS]),
+            because=because,
+            masks=rule.masks,
+            detection_only=rule.detection_only,
+        )
+
+    def _add_built_in(self, rule_id: str, severity: Severity, reasons: set[str]) -> None:
+        rule = BUILT_IN[rule_id]
+        self._found[rule_id] = Finding(
+            rule_id=rule_id,
+            title=rule.title,
+            category=rule.category,
+            severity=severity,
+            confidence=rule.confidence,
+            tags=rule.tags,
+            because=", ".join(sorted(reasons)),
+        )
+
+
+_KIND_WORDS: Final = {
+    EventKind.PROMPT: "prompt",
+    EventKind.TOOL_CALL: "arguments",
+    EventKind.TOOL_RESULT: "result",
+    EventKind.COMPLETION: "completion",
+    EventKind.FILE: "file",
+    EventKind.ASSET: "asset",
+}
+_READINGS: Final = {
+    "normalized": ", escapes and look-alikes undone",
+    "joined": ", list items read as one",
+    "encoded": ", decoded",
+}
+
+
+def _code(facts: Facts) -> Iterator[str]:
+    for command in facts.commands:
+        if command.code:
+            yield command.code
+    for path, content in facts.written:
+        if path.lower().endswith(_SCRIPT_ENDINGS) or content.startswith("#!"):
+            yield content
+
+
+def _evidence(witness: Witness) -> str:
+    if witness.command is not None:
+        return encodable(witness.command.text)
+    if witness.path is not None:
+        return encodable(witness.path.value)
+    if witness.network is not None:
+        return encodable(witness.network.url or witness.network.host)
+    return ""
+
+
+def explain(rules: RuleSet, held: Held) -> str:
+    """Say which facts made a condition hold, in words of the closed vocabularies only.
+
+    Programs are named only if the pack itself names them, so nothing an agent wrote is repeated.
+    """
+    words = rules.conditions.words(held.rule_id)
+    parts = [
+        *_command_words(held.witness, words, rules.conditions.programs),
+        *_fact_words(held.witness, words),
+    ]
+    return "; ".join(parts) or "the call as a whole"
+
+
+def _command_words(witness: Witness, words: frozenset[str], programs: frozenset[str]) -> Iterator[str]:
+    command = witness.command
+    if command is None:
+        return
+    said = [command.program if command.program in programs else "a command"]
+    said += _readable(command.traits & words) or _readable(command.operations & words)
+    if command.privileged:
+        said.append("as another user")
+    if command.where != "host":
+        said.append({"container": "in a container", "remote": "on another host"}[command.where])
+    if command.context != "top":
+        said.append(f"in a {command.context}")
+    yield ", ".join(said)
+
+
+def _fact_words(witness: Witness, words: frozenset[str]) -> Iterator[str]:
+    if witness.path is not None:
+        yield " ".join([witness.path.access.replace("_", " "), *_readable(witness.path.classes & words)])
+    if witness.network is not None:
+        yield " ".join([witness.network.action, *_readable(witness.network.classes & words)])
+    if witness.flow is not None:
+        yield f"{witness.flow.source} to {witness.flow.sink}".replace("_", " ")
+
+
+def _readable(words: frozenset[str]) -> list[str]:
+    return [word.replace("_", " ") for word in sorted(words)]

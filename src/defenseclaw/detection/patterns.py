@@ -1,0 +1,106 @@
+"""All patterns of a pack in one pass over a text.
+
+One RE2 set says which patterns occur; only those are searched again for their places. RE2 is linear in the
+text whatever the pattern. A set whose automaton exceeds its memory answers "nothing found"; a pattern that
+always matches stands in every set to tell that failure from a clean text.
+
+Source: ``DESIGN.md`` §4 "Patterns".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import re2
+
+from defenseclaw.errors import PackError
+
+MAX_PATTERN_BYTES: Final = 2048
+SET_MEMORY_BYTES: Final = 64 * 1024 * 1024
+MAX_CANDIDATES: Final = 10_000
+"""Places of one pattern in one text that are looked at; more is a finding of its own."""
+
+
+class PatternOverload(Exception):
+    """The text could not be searched to its end."""
+
+
+class PatternSet:
+    """The patterns of one subject, numbered in the order given."""
+
+    def __init__(self, patterns: Sequence[tuple[str, str]]) -> None:
+        """Compile ``(rule id, pattern)`` pairs; a rule may have several.
+
+        Raises:
+            PackError: A pattern is too long or not RE2; the message starts with the rule's id.
+        """
+        self._rule_ids = [rule_id for rule_id, _ in patterns]
+        self._patterns = [_compiled(rule_id, source) for rule_id, source in patterns]
+        self._set = re2.Set.SearchSet(_options())
+        for _, source in patterns:
+            self._set.Add(source)
+        self._sentinel = self._set.Add("")
+        try:
+            self._set.Compile()
+        except re2.error as error:
+            raise PackError("the patterns together need too much memory") from error
+
+    def __len__(self) -> int:
+        return len(self._patterns)
+
+    def matching(self, text: str) -> dict[str, list[int]]:
+        """Return, per rule that occurs in ``text``, the numbers of its patterns that do.
+
+        Args:
+            text: Any length; without lone surrogates.
+
+        Raises:
+            PatternOverload: The automaton ran out of memory.
+        """
+        if not self._patterns:
+            return {}
+        numbers = self._set.Match(text) or []
+        if self._sentinel not in numbers:
+            raise PatternOverload
+        found: dict[str, list[int]] = {}
+        for number in sorted(numbers):
+            if number != self._sentinel:
+                found.setdefault(self._rule_ids[number], []).append(number)
+        return found
+
+    def spans(self, number: int, text: str) -> Iterator[tuple[int, int]]:
+        """Yield every place of one pattern, in characters, not overlapping, in order.
+
+        A pattern with a group named ``value`` yields the place of that group.
+
+        Raises:
+            PatternOverload: There are more than :data:`MAX_CANDIDATES` places.
+        """
+        pattern = self._patterns[number]
+        group = pattern.groupindex.get("value", 0)
+        for count, match in enumerate(pattern.finditer(text)):
+            if count >= MAX_CANDIDATES:
+                raise PatternOverload
+            yield match.span(group)
+
+
+def _options() -> re2.Options:
+    options = re2.Options()
+    options.max_mem = SET_MEMORY_BYTES
+    options.log_errors = False
+    return options
+
+
+def _compiled(rule_id: str, source: str) -> re2._Regexp:
+    if len(source.encode()) > MAX_PATTERN_BYTES:
+        raise PackError(f"{rule_id}: pattern longer than {MAX_PATTERN_BYTES} bytes")
+    try:
+        pattern = re2.compile(source, _options())
+    except re2.error as error:
+        reason = error.args[0] if error.args else "invalid"
+        text = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
+        raise PackError(f"{rule_id}: pattern is not RE2: {text}") from error
+    if pattern.fullmatch("") is not None:
+        raise PackError(f"{rule_id}: pattern matches the empty text")
+    return pattern

@@ -1,0 +1,280 @@
+"""Where bytes go inside one call: commands, joined by pipes, substitutions and files, as flows.
+
+Commands of one pipeline come in the order bytes flow (``pipeline``, ``position``); a substitution or
+process substitution stands before the command that it feeds. Each command turns what it receives and
+what it reads into what comes out; whatever ends in an interpreter, a network or a file is a flow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from defenseclaw.detection.facts import UNKNOWN, Command, Flow, NetworkFact, PathFact
+from defenseclaw.detection.programs.base import Act
+
+MAX_FLOWS: Final = 256
+MAX_SOURCES: Final = 16
+"""Sources that one pipe carries at most; the first ones count."""
+
+_PLACES: Final = frozenset({"workspace", "in_home", "temporary", "system_file", "git_dir", "ancestor", "workspace_root", "null_device"})
+_SENDS: Final = frozenset({"upload", "connect", "tunnel", "dns", "download"})
+_ONLY_SEEN_AS_CODE: Final = frozenset({"network", "file", "process", "environment", "credential_store"})
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Bytes on their way."""
+
+    kind: str
+    command: int
+    classes: frozenset[str] = frozenset()
+    transforms: tuple[str, ...] = ()
+    decoded: bool = False
+    producer: int = 0
+    """Id of the command that they came out of last."""
+
+
+@dataclass(slots=True)
+class Step:
+    """One command with its facts, as the flow engine needs it."""
+
+    command: Command
+    act: Act
+    paths: list[tuple[PathFact, str]] = field(default_factory=list)
+    """Path facts and their roles (see :mod:`~defenseclaw.detection.programs.base`)."""
+    network: list[NetworkFact] = field(default_factory=list)
+    stdin: str | None = None
+    """Text that reaches standard input, as far as the shell's evaluation knows it."""
+    stdout: list[PathFact] = field(default_factory=list)
+    """Files that standard output is redirected to."""
+    stdin_files: list[PathFact] = field(default_factory=list)
+
+    def paths_of(self, *roles: str) -> list[PathFact]:
+        """Return the paths with one of the roles."""
+        return [path for path, role in self.paths if role in roles]
+
+
+class FlowFinder:
+    """Collects the flows of one call; feed it every step in order, then read :attr:`flows`."""
+
+    def __init__(self) -> None:
+        self.flows: dict[Flow, None] = {}
+        self.limited = False
+        self._made: dict[str, Source] = {}
+        """Files that this call made → where their content came from."""
+        self._commands: dict[int, Step] = {}
+
+    def run(self, steps: Sequence[Step]) -> None:
+        """Follow every pipeline, then single commands, in order of their ids."""
+        self._commands = {step.command.id: step for step in steps}
+        pipelines: dict[int, list[Step]] = {}
+        for step in steps:
+            if step.command.pipeline:
+                pipelines.setdefault(step.command.pipeline, []).append(step)
+        done: set[int] = set()
+        for step in steps:
+            number = step.command.pipeline
+            if not number:
+                self._step(step, [])
+            elif number not in done:
+                done.add(number)
+                self._pipeline(sorted(pipelines[number], key=lambda each: each.command.position))
+
+    def _pipeline(self, steps: list[Step]) -> None:
+        carried: list[Source] = []
+        for step in steps:
+            out = self._step(step, carried)
+            if step.command.context == "substitution" and step.act.stdin == "drop":
+                carried = [*carried, *out][:MAX_SOURCES]
+            else:
+                carried = out
+
+    def _step(self, step: Step, carried: list[Source]) -> list[Source]:
+        """Add the flows of one command and return what comes out of it."""
+        own = self._sources(step)
+        self._inside(step)
+        out = list(own)
+        for source in [*self._stdin_sources(step), *carried]:
+            mode = self._mode(step, source)
+            if mode == "code":
+                self._run(step, source)
+            elif mode == "network":
+                self._send(step, source)
+            elif mode == "file":
+                self._store(step, source, step.paths_of("sink", "to"))
+            elif mode == "pass":
+                passed = self._transformed(step, source)
+                self._store(step, passed, step.paths_of("sink"))
+                out.append(passed)
+        out = out[:MAX_SOURCES]
+        if step.stdout:
+            for source in out:
+                self._store(step, source, step.stdout)
+            if any("dev_tcp" in path.classes for path in step.stdout):
+                for source in out:
+                    self._send(step, source)
+            return []
+        return out
+
+    def _mode(self, step: Step, source: Source) -> str:
+        """Say what a command does with bytes that reach it: by a pipe, or as one of its words."""
+        command, act = step.command, step.act
+        producer = self._commands.get(source.producer)
+        if producer is None or producer.command.context != "substitution":
+            by_word = bool({"xargs", "parallel"}.intersection(command.wrappers)) and act.stdin == "drop"
+        else:
+            by_word = not (command.context == "substitution" and command.parent == producer.command.parent)
+        if not by_word:
+            return act.stdin
+        if act.args == "code" and act.code and UNKNOWN not in act.code and source.kind in _ONLY_SEEN_AS_CODE:
+            return "drop"
+        if not command.program and command.executable.startswith(UNKNOWN):
+            return "code"
+        return act.args
+
+    def _sources(self, step: Step) -> list[Source]:
+        """Return what comes out of a command that did not go in through a pipe."""
+        out: list[Source] = []
+        act, number = step.act, step.command.id
+        for path in step.paths_of("stdout"):
+            made = self._made.get(path.normalized)
+            if made is not None:
+                out.append(self._transformed(step, made))
+            elif "null_device" not in path.classes and "dev_tcp" not in path.classes:
+                out.append(self._new(step, "file", path.classes))
+            elif "dev_tcp" in path.classes:
+                out.append(self._new(step, "network", path.classes))
+        for kind in act.emits:
+            classes: frozenset[str] = frozenset()
+            if kind == "network":
+                classes = frozenset().union(*(fact.classes for fact in step.network))
+            elif kind in ("environment", "credential_store"):
+                classes = frozenset({"sensitive"})
+            out.append(Source(kind, number, classes, producer=number))
+        return out
+
+    def _new(self, step: Step, kind: str, classes: frozenset[str]) -> Source:
+        act, number = step.act, step.command.id
+        changed = (step.command.program,) if act.transform else ()
+        return Source(kind, number, classes, changed, act.transform and "decode" in act.operations, number)
+
+    def _stdin_sources(self, step: Step) -> list[Source]:
+        number = step.command.id
+        out = [
+            Source("network" if "dev_tcp" in path.classes else "file", number, path.classes)
+            for path in step.stdin_files
+            if "null_device" not in path.classes
+        ]
+        if any(redirect.access in ("heredoc", "herestring") for redirect in step.command.redirects):
+            out.append(Source("literal", number))
+        return out
+
+    def _transformed(self, step: Step, source: Source) -> Source:
+        act, number = step.act, step.command.id
+        transforms = source.transforms
+        if act.transform and len(transforms) < 8:
+            transforms = (*transforms, step.command.program)
+        decoded = source.decoded or (act.transform and "decode" in act.operations)
+        return Source(source.kind, source.command, source.classes, transforms, decoded, number)
+
+    def _inside(self, step: Step) -> None:
+        """Add the flows that begin and end in one command."""
+        number = step.command.id
+        for path in step.paths_of("upload"):
+            self._send(step, Source("file", number, path.classes))
+        fetched = frozenset().union(*(fact.classes for fact in step.network))
+        for path in step.paths_of("download"):
+            self._store(step, Source("network", number, fetched), [path])
+        origins, targets = step.paths_of("from"), step.paths_of("to")
+        for origin in origins:
+            source = self._made.get(origin.normalized) or Source("file", number, origin.classes)
+            for target in targets:
+                self._made.setdefault(target.normalized, source)
+                if origin.classes - _PLACES or target.classes - _PLACES or source.kind != "file":
+                    self._add(self._flow(step, source, _file_sink(target), target.classes))
+        for path in step.paths_of("code"):
+            made = self._made.get(path.normalized)
+            if made is not None and path.resolved:
+                self._run(step, Source(made.kind, made.command, made.classes, (*made.transforms, "file"), made.decoded))
+
+    def _run(self, step: Step, source: Source) -> None:
+        act = step.act
+        if source.kind == "network":
+            act.is_("runs_download")
+        if source.decoded:
+            act.is_("runs_decoded")
+        if source.kind == "network" and "stdin_code" in act.traits and self._is_dialogue(source):
+            act.is_("shell_to_network")
+        extra = frozenset({"run_in_call"}) if "file" in source.transforms else frozenset()
+        self._add(
+            Flow(
+                source=source.kind,
+                sink="interpreter",
+                from_command=source.command,
+                to_command=step.command.id,
+                source_classes=source.classes | extra,
+                transforms=source.transforms,
+            )
+        )
+
+    def _is_dialogue(self, source: Source) -> bool:
+        """Whether the bytes come from a socket tool, which sends a shell's output back."""
+        step = self._commands.get(source.command)
+        return source.kind == "network" and step is not None and step.act.stdin == "network" and "connect" in step.act.operations
+
+    def _send(self, step: Step, source: Source) -> None:
+        targets = [fact for fact in step.network if fact.action in _SENDS]
+        classes = frozenset().union(*(fact.classes for fact in targets))
+        if not targets and "listen" not in step.act.operations:
+            return
+        if source.kind == "process":
+            shell = self._commands.get(source.command)
+            if shell is not None and "stdin_code" in shell.act.traits:
+                shell.act.is_("shell_to_network")
+        if source.kind == "literal":
+            return
+        self._add(self._flow(step, source, "network", classes))
+
+    def _store(self, step: Step, source: Source, targets: list[PathFact]) -> None:
+        for target in targets:
+            if "null_device" in target.classes or "dev_tcp" in target.classes:
+                continue
+            if target.resolved and not target.pattern:
+                self._made[target.normalized] = source
+            if source.kind in ("literal", "process") and not target.classes - _PLACES:
+                continue
+            self._add(self._flow(step, source, _file_sink(target), target.classes))
+
+    def _flow(self, step: Step, source: Source, sink: str, classes: frozenset[str]) -> Flow:
+        return Flow(
+            source=source.kind,
+            sink=sink,
+            from_command=source.command,
+            to_command=step.command.id,
+            source_classes=source.classes,
+            sink_classes=classes,
+            transforms=source.transforms,
+        )
+
+    def _add(self, flow: Flow) -> None:
+        if len(self.flows) < MAX_FLOWS:
+            self.flows[flow] = None
+        else:
+            self.limited = True
+
+
+def _file_sink(path: PathFact) -> str:
+    return "device" if "device" in path.classes else "file"
+
+
+def made_by_links(steps: Sequence[Step]) -> Mapping[str, str]:
+    """Return the links that the call itself makes: link → target, both normalized."""
+    links: dict[str, str] = {}
+    for step in steps:
+        if step.command.program in ("ln", "link"):
+            targets, origins = step.paths_of("to"), step.paths_of("from")
+            if len(targets) == 1 and len(origins) == 1:
+                links[targets[0].normalized] = origins[0].normalized
+    return links

@@ -1,0 +1,395 @@
+"""Version control: what loses work, skips hooks, reroutes remotes or makes git run commands."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from defenseclaw.detection.facts import UNKNOWN
+from defenseclaw.detection.programs.base import Act, Grammar, Program, grammar, is_url, parse, split_pair
+
+_GLOBAL: Final = grammar("-C= -c= --git-dir= --work-tree= --namespace= --exec-path= --config-env= --super-prefix= -p -P --no-pager --bare", stop=True)
+_VERBS: Final[dict[str, Grammar]] = {
+    "commit": grammar("-m,--message= -F,--file= -C= -c= --author= --date= -t= -n,--no-verify -a -q -v -s -S --amend --fixup="),
+    "push": grammar("-o= --receive-pack= --repo= -f,--force --force-with-lease --force-if-includes -d,--delete --mirror --prune -n,--dry-run -u -q --no-verify"),
+    "merge": grammar("-m= -s= -X= --no-verify --abort"),
+    "rebase": grammar("-x,--exec= --onto= -s= -X= -i --no-verify --abort --continue"),
+    "reset": grammar("--hard --soft --mixed --keep --merge -q"),
+    "clean": grammar("-e= -f,--force -d -x -X -n,--dry-run -q -i"),
+    "checkout": grammar("-b= -B= --orphan= -f,--force -q -t --ours --theirs -p,--patch"),
+    "switch": grammar("-c= -C= --orphan= -f,--force,--discard-changes"),
+    "restore": grammar("-s,--source= -S,--staged -W,--worktree -p,--patch -q"),
+    "stash": grammar("-m= -u -k -q -a"),
+    "branch": grammar("-u= -D -d,--delete -f,--force -m -M -a -r"),
+    "tag": grammar("-m= -F= -u= -d,--delete -f -a -s"),
+    "config": grammar(
+        "-f,--file= --blob= --type= --default= --global --system --local --worktree --add --get --get-all --get-regexp "
+        "--get-urlmatch -l,--list --unset --unset-all --replace-all --rename-section --remove-section -e,--edit -z"
+    ),
+    "remote": grammar("-t= -m= -v,--verbose -f --push --add --delete"),
+    "clone": grammar("-b= -o= -u= -c,--config= --depth= --reference= --upload-pack= --template= --recurse-submodules -q"),
+    "show": grammar("--output= --format= --pretty= -n= -U="),
+    "bisect": grammar(),
+    "submodule": grammar("-b= --name= --reference= --depth= -f -q"),
+    "worktree": grammar("-b= -B= -f,--force"),
+    "apply": grammar("-p= --directory= --exclude= --include= --check --stat"),
+    "grep": grammar("-e= -f= -O,--open-files-in-pager= -n -i -l -r"),
+    "archive": grammar("-o,--output= --format= --prefix= --remote= --exec="),
+    "init": grammar("--template= --separate-git-dir= -b= --bare -q"),
+    "filter-branch": grammar("--tree-filter= --index-filter= --msg-filter= --env-filter= --commit-filter= -f"),
+    "difftool": grammar("-x,--extcmd= -t= -y"),
+    "ls-remote": grammar("--upload-pack= -q"),
+    "fetch": grammar("--upload-pack= -o= --depth= -q -p --all"),
+}  # fmt: skip
+_ALIASES: Final = {"log": "show", "diff": "show", "whatchanged": "show", "pull": "fetch", "format-patch": "show", "cherry-pick": "merge", "am": "merge"}
+_PLAIN_SSH: Final = frozenset({"", "ssh", "/usr/bin/ssh"})
+_COMMAND_KEYS: Final = re.compile(
+    r"(?i)^(?:core\.(?:sshcommand|pager|editor|fsmonitor|askpass|gitproxy|alternaterefscommand)|diff\.external|diff\..+\.(?:command|textconv)|"
+    r"merge\..+\.driver|filter\..+\.(?:clean|smudge|process)|sequence\.editor|gpg\.(?:.+\.)?program|credential\.(?:.+\.)?helper|"
+    r"pager\..+|alias\..+|(?:mergetool|difftool)\..+\.cmd|sendemail\.(?:smtpserver|tocmd|cccmd)|protocol\.ext\.allow|"
+    r"uploadpack\.packobjectshook|browser\..+\.cmd|man\..+\.cmd|http\.proxy|url\..+\.(?:insteadof|pushinsteadof)|include(?:if\..+)?\.path)$"
+)
+_NOTHING: Final = frozenset({"", "/dev/null", "nul", "NUL"})
+
+
+def _git(act: Act) -> None:
+    for setting in act.all("-c"):
+        name, _, value = setting.partition("=")
+        _set_config(act, name, value, persistent=False)
+    directory = act.value("-C")
+    verb, rest = act.operand(0), act.operands[1:]
+    rules = _VERBS.get(verb) or _VERBS.get(_ALIASES.get(verb, ""), _NO_OPTIONS)
+    sub = Act("git", tuple(rest))
+    parse(sub, rules)
+    act.options.extend(sub.options)
+    act.operands = [verb, *sub.operands]
+    if any(name in sub.values for name in ("--help", "-h")):
+        act.preview()
+        return
+    describe = _DESCRIBE.get(verb)
+    if describe is not None:
+        describe(act, sub)
+    if sub.value("--output"):
+        act.does("write")
+        act.touch("write", [_inside(directory, sub.value("--output"))])
+    for option in ("--upload-pack", "--receive-pack", "-x", "--extcmd", "--exec"):
+        for command in sub.all(option):
+            act.is_("shell_escape")
+            act.nested.append(command)
+
+
+_NO_OPTIONS: Final = grammar()
+
+
+def _inside(directory: str, path: str) -> str:
+    return f"{directory.rstrip('/')}/{path}" if directory and not path.startswith(("/", "~")) else path
+
+
+def _commit(act: Act, sub: Act) -> None:
+    act.does("write")
+    if sub.has("-n", "--no-verify"):
+        act.does("policy_bypass")
+        act.is_("no_verify")
+    act.touch("read", sub.all("-F"))
+
+
+def _push(act: Act, sub: Act) -> None:
+    if sub.has("-n"):
+        act.preview()
+        return
+    act.does("upload")
+    if sub.has("--no-verify"):
+        act.does("policy_bypass")
+        act.is_("no_verify")
+    forced = [word for word in sub.operands[1:] if word.startswith("+")]
+    if sub.has("-f", "--force-with-lease", "--mirror") or forced:
+        act.is_("history_rewrite", "destructive_vcs", "force")
+    if sub.has("-d", "--prune") or any(word.startswith(":") for word in sub.operands[1:]):
+        act.is_("destructive_vcs")
+        act.does("delete")
+    _talk_remote(act, "upload", sub.operand(0))
+
+
+def _merge(act: Act, sub: Act) -> None:
+    act.does("write")
+    if sub.has("--no-verify"):
+        act.does("policy_bypass")
+        act.is_("no_verify")
+
+
+def _rebase(act: Act, sub: Act) -> None:
+    act.does("write")
+    if not sub.has("--abort", "--continue"):
+        act.is_("history_rewrite")
+
+
+def _reset(act: Act, sub: Act) -> None:
+    act.does("write")
+    if sub.has("--hard", "--merge"):
+        act.is_("destructive_vcs")
+
+
+def _clean(act: Act, sub: Act) -> None:
+    if sub.has("-n"):
+        act.preview()
+        return
+    if sub.has("-f"):
+        act.does("delete")
+        act.is_("destructive_vcs", "force", "bulk")
+        if sub.has("-d"):
+            act.is_("recursive")
+        act.touch("delete", sub.operands)
+
+
+def _checkout(act: Act, sub: Act) -> None:
+    act.does("write")
+    files = sub.operands
+    if "--" in act.words:
+        files = list(act.words[act.words.index("--") + 1 :])
+        act.is_("destructive_vcs")
+    elif "." in files:
+        act.is_("destructive_vcs")
+        files = ["."]
+    else:
+        files = files[1:]
+    if sub.has("-f"):
+        act.is_("destructive_vcs", "force")
+    act.touch("write", files)
+
+
+def _restore(act: Act, sub: Act) -> None:
+    act.does("write")
+    if not sub.has("-S") or sub.has("-W"):
+        act.is_("destructive_vcs")
+        act.touch("write", sub.operands)
+
+
+def _stash(act: Act, sub: Act) -> None:
+    act.does("write")
+    if sub.operand(0) in ("drop", "clear"):
+        act.is_("destructive_vcs")
+        act.does("delete")
+
+
+def _branch(act: Act, sub: Act) -> None:
+    if sub.has("-D") or (sub.has("-d") and sub.has("-f")):
+        act.is_("destructive_vcs", "force")
+        act.does("delete")
+    elif sub.has("-f", "-M"):
+        act.is_("destructive_vcs")
+
+
+def _tag(act: Act, sub: Act) -> None:
+    if sub.has("-d"):
+        act.does("delete")
+
+
+def _lossy(act: Act, sub: Act) -> None:
+    """Describe what rewrites or drops history for good."""
+    verb, first = act.operand(0), sub.operand(0)
+    if verb in ("reflog",) and first not in ("expire", "delete"):
+        return
+    if verb == "gc" and not any(option.startswith("--prune") for option in sub.options):
+        return
+    act.does("delete")
+    act.is_("destructive_vcs")
+    if verb.startswith("filter"):
+        act.is_("history_rewrite")
+    for text in sub.all("--tree-filter", "--index-filter", "--msg-filter", "--env-filter", "--commit-filter"):
+        act.is_("shell_escape")
+        act.nested.append(text)
+
+
+def _config(act: Act, sub: Act) -> None:
+    words = sub.operands
+    if words[:1] and words[0] in ("set", "get", "list", "unset", "edit"):
+        verb, words = words[0], words[1:]
+        if verb in ("get", "list"):
+            words = words[:1]
+    if sub.has("--get", "--get-all", "--get-regexp", "--get-urlmatch", "-l") or len(words) < 2:
+        if sub.has("--unset", "--unset-all", "--remove-section"):
+            act.does("config_change")
+        elif sub.has("-l") or (len(words) == 1 and UNKNOWN not in words[0]):
+            act.does("read")
+        return
+    act.does("config_change", "write")
+    _set_config(act, words[0], words[1], persistent=True)
+    target = "~/.gitconfig" if sub.has("--global") else "/etc/gitconfig" if sub.has("--system") else ".git/config"
+    act.touch("metadata", [target])
+    act.touch("write", sub.all("-f"))
+
+
+def _set_config(act: Act, name: str, value: str, *, persistent: bool) -> None:
+    key = name.lower()
+    if key == "core.hookspath":
+        if value in _NOTHING:
+            act.does("policy_bypass")
+            act.is_("hooks_disabled")
+        else:
+            act.is_("hooks_redirected", "config_exec")
+            act.touch("execute", [value])
+        return
+    if not _COMMAND_KEYS.match(name):
+        return
+    command = value.lstrip("!")
+    if key.startswith("alias."):
+        if not value.startswith("!"):
+            return
+    elif ".helper" in key:
+        if not value.startswith(("!", "/")) or command.strip() in ("gh auth git-credential", "/usr/bin/gh auth git-credential"):
+            return
+    elif key == "core.sshcommand" and value.split(" ")[0] in _PLAIN_SSH and not re.search(r"(?i)proxycommand", value):
+        return
+    elif key.startswith(("url.", "include", "http.proxy")):
+        if persistent and (key.startswith("url.") or key == "http.proxy"):
+            act.is_("remote_change")
+            act.talk("connect", name[4 : name.rfind(".")] if key.startswith("url.") else value)
+        return
+    elif key in ("core.editor", "core.pager", "sequence.editor") and re.fullmatch(r"[\w./-]*(?: -{1,2}[\w=-]+)*", value):
+        return
+    act.is_("config_exec")
+    if command and key != "protocol.ext.allow":
+        act.nested.append(command)
+
+
+def _remote(act: Act, sub: Act) -> None:
+    verb = sub.operand(0)
+    if verb in ("add", "set-url"):
+        act.does("config_change")
+        act.is_("remote_change")
+        url = sub.operands[2] if len(sub.operands) > 2 else ""
+        _talk_remote(act, "connect", url)
+    elif verb in ("remove", "rm"):
+        act.does("config_change")
+
+
+def _clone(act: Act, sub: Act) -> None:
+    act.does("fetch", "write")
+    for setting in sub.all("-c"):
+        name, _, value = setting.partition("=")
+        _set_config(act, name, value, persistent=True)
+    _talk_remote(act, "download", sub.operand(0))
+    target = sub.operand(1) or sub.operand(0).rstrip("/").rpartition("/")[2].removesuffix(".git")
+    act.touch("write", [target], "download")
+
+
+def _fetch(act: Act, sub: Act) -> None:
+    act.does("fetch")
+    _talk_remote(act, "download", sub.operand(0))
+
+
+def _talk_remote(act: Act, action: str, url: str) -> None:
+    if url.startswith("ext::"):
+        act.is_("shell_escape")
+        act.nested.append(url[5:])
+    elif is_url(url) and not url.startswith("file:"):
+        act.talk(action, url)
+    elif url and split_pair(url)[0]:
+        act.talk(action, split_pair(url)[0], "ssh", 22)
+
+
+def _submodule(act: Act, sub: Act) -> None:
+    if sub.operand(0) == "foreach":
+        act.is_("shell_escape")
+        act.nested.append(" ".join(word for word in sub.operands[1:] if word != "--recursive"))
+    elif sub.operand(0) == "add":
+        _talk_remote(act, "download", sub.operand(1))
+    elif sub.operand(0) == "deinit":
+        act.is_("destructive_vcs")
+
+
+def _bisect(act: Act, sub: Act) -> None:
+    if sub.operand(0) == "run":
+        act.nested.append(" ".join(sub.operands[1:]))
+
+
+def _worktree(act: Act, sub: Act) -> None:
+    if sub.operand(0) == "remove" and sub.has("-f"):
+        act.is_("destructive_vcs", "force")
+        act.does("delete")
+
+
+def _apply(act: Act, sub: Act) -> None:
+    if not sub.has("--check", "--stat"):
+        act.does("write")
+    act.touch("read", sub.operands)
+
+
+def _remove(act: Act, sub: Act) -> None:
+    act.does("delete")
+    if sub.has("-r"):
+        act.is_("recursive")
+    if "--cached" not in sub.options:
+        act.touch("delete", sub.operands)
+
+
+def _move(act: Act, sub: Act) -> None:
+    act.does("move")
+    act.touch("move", sub.operands[:-1])
+    act.touch("write", sub.operands[-1:])
+
+
+def _credential(act: Act, sub: Act) -> None:
+    if sub.operand(0) in ("fill", "get"):
+        act.does("credential_read")
+        act.is_("secret_value")
+        act.emits.append("credential_store")
+
+
+def _show(act: Act, sub: Act) -> None:
+    act.does("read")
+    for word in sub.operands:
+        revision, mark, path = word.partition(":")
+        if mark and path:
+            act.touch("read", [path], "stdout")
+
+
+def _add(act: Act, sub: Act) -> None:
+    act.does("read")
+
+
+def _archive(act: Act, sub: Act) -> None:
+    act.does("read", "write")
+    act.touch("write", sub.all("-o"))
+
+
+_DESCRIBE: Final = {
+    "commit": _commit, "push": _push, "merge": _merge, "cherry-pick": _merge, "am": _merge, "pull": _fetch,
+    "rebase": _rebase, "reset": _reset, "clean": _clean, "checkout": _checkout, "switch": _checkout,
+    "restore": _restore, "stash": _stash, "branch": _branch, "tag": _tag, "config": _config, "remote": _remote,
+    "clone": _clone, "fetch": _fetch, "ls-remote": _fetch, "submodule": _submodule, "bisect": _bisect,
+    "worktree": _worktree, "apply": _apply, "rm": _remove, "mv": _move, "credential": _credential,
+    "reflog": _lossy, "filter-branch": _lossy, "filter-repo": _lossy, "gc": _lossy, "prune": _lossy,
+    "update-ref": _lossy, "show": _show, "log": _show, "diff": _show, "add": _add, "archive": _archive,
+}  # fmt: skip
+
+
+def _mercurial(act: Act) -> None:
+    verb = act.operand(0)
+    if verb in ("revert", "update", "up", "strip", "purge", "rollback", "abandon", "undo") and (
+        act.has("-C", "--clean", "--no-backup", "--all", "-a") or verb in ("strip", "purge", "rollback", "abandon")
+    ):
+        act.is_("destructive_vcs")
+    if verb == "push" and act.has("-f"):
+        act.is_("history_rewrite", "destructive_vcs")
+    for word in act.operands[1:]:
+        if is_url(word):
+            act.talk("connect", word)
+
+
+def _jujutsu(act: Act) -> None:
+    words = act.operands
+    if words[:1] and (words[0] in ("abandon", "restore", "undo") or words[:2] == ["op", "restore"] or words[:2] == ["operation", "abandon"]):
+        act.is_("destructive_vcs")
+    if words[:2] == ["git", "push"]:
+        act.does("upload")
+
+
+PROGRAMS: Final[dict[str, Program]] = {
+    "git": Program(_GLOBAL, _git, frozenset({"--help", "--version", "-h"})),
+    "hg": Program(grammar("-R= -r= -m= -f,--force -C,--clean --no-backup -a,--all"), _mercurial),
+    "svn": Program(grammar("-m= -r= --username= --password="), _mercurial),
+    "jj": Program(grammar("-r= -m= -R="), _jujutsu),
+    "sl": Program(grammar("-r= -m= -C,--clean"), _mercurial),
+    "fossil": Program(grammar(), _mercurial), "bzr": Program(grammar(), _mercurial),
+}  # fmt: skip

@@ -1,0 +1,453 @@
+"""Whether a text that has the shape of a secret is one.
+
+A pattern proposes a candidate, a validator decides. Each validator takes ``(match, text, start, end)``: the
+candidate (the pattern's ``value`` group where it has one), the whole text and the candidate's place in it.
+All are pure, total and linear in the candidate.
+
+Source: ``spec/guardrail.md`` §4.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Final
+
+Validator = Callable[[str, str, int, int], bool]
+
+MAX_PEM_CHARS: Final = 64 * 1024
+MAX_JWT_PART_CHARS: Final = 16 * 1024
+
+# Samples and placeholders ---------------------------------------------------------------------------------
+
+_PUBLIC_SAMPLES = frozenset({"iosfodnn7example", "wjalrxutnfemik7mdengbpxrficyexamplekey"})
+"""Values of vendors' documentation, compact: the access key id and secret of the AWS manuals."""
+
+_PLACEHOLDER_WORDS = re.compile(
+    r"example|placeholder|changeme|replace(?:me|with|this)|your(?:own|api|auth|access|secret|private|token|key|pass)"
+    r"|(?:token|key|secret|password)(?:goes)?here|dummy|fake(?:token|key|secret|api|value)|insert(?:your|the|key)"
+    r"|nota?real|^(?:my|the|test)?(?:secret|api|access|auth)?(?:key|token|secret)\d{0,4}$|sample(?:key|token|secret)|redacted|xxxx|yourvalue|mysecret(?:key|token)"
+)
+_NOT_ALNUM = re.compile(r"[\W_]+", re.ASCII)
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_DIGITS = "0123456789"
+_RUNS = (_LETTERS * 4 + _DIGITS * 10, _DIGITS * 10 + _LETTERS * 4, _LETTERS[::-1], _DIGITS[::-1] * 10)
+_MAX_UNIT_CHARS = 8
+_TEMPLATE = re.compile(
+    r"\$\{.*\}|\$\w+|\$\(.*\)|\{.*\}|<.*>|%\w+%|%s|%\(\w+\)s|\[.*\]|[*.…_-]+|[xX]+"
+    r"|(?:process\.env|os\.environ)\b.*",
+    re.DOTALL,
+)
+_RARE_LETTERS = frozenset("jqxzkvw")
+
+_PREFIX = re.compile(
+    r"(?:sk-ant-(?:api|admin|oat|ort|sid)?\d{0,2}-?|sk-(?:proj|svcacct|admin|or-v1|None)-|sk-|[sr]k_(?:live|test)_"
+    r"|gh[pousr]_|github_pat_|gl[a-z]{2,9}-(?:t\d-)?|GR1348941|AIza|GOCSPX-|ya29\."
+    r"|xox[a-z](?:\.xox[a-z])?-|xapp-\d-|npm_|pypi-(?:AgEIcHlwaS5vcmc|AgENdGVzdC5weXBpLm9yZw)?|SG\.|SK"
+    r"|A(?:KIA|GPA|IDA|ROA|IPA|NPA|NVA|SIA))"
+)
+"""What a vendor puts in front of the random part."""
+
+
+def compact(value: str) -> str:
+    """Return the letters and digits of ``value`` in lower case."""
+    return _NOT_ALNUM.sub("", value).lower()
+
+
+def entropy(value: str) -> float:
+    """Return the Shannon entropy of ``value`` in bits per character; 0 for the empty string."""
+    if not value:
+        return 0.0
+    total = len(value)
+    return -sum(count / total * math.log2(count / total) for count in Counter(value).values())
+
+
+def is_placeholder(value: str) -> bool:
+    """Whether ``value`` stands for a secret in documentation instead of being one.
+
+    True for public samples, words like *example* or *changeme*, references to variables, stretches of the
+    alphabet or of counting digits, and units of up to eight characters repeated three times or more.
+    """
+    short = compact(value)
+    if not short or short in _PUBLIC_SAMPLES or _PLACEHOLDER_WORDS.search(short):
+        return True
+    if len(short) >= 8 and any(short in run for run in _RUNS):
+        return True
+    return any(
+        short[unit:] == short[:-unit] for unit in range(1, _MAX_UNIT_CHARS + 1) if len(short) >= 3 * unit
+    )
+
+
+def is_template(value: str) -> bool:
+    """Whether ``value`` is filled in elsewhere: ``${PASSWORD}``, ``<token>``, ``%s``, ``{{ key }}``."""
+    return _TEMPLATE.fullmatch(value) is not None
+
+
+def is_wordlike(value: str) -> bool:
+    """Whether ``value`` reads like an identifier: one case, hardly a digit, few of the rare letters."""
+    short = _NOT_ALNUM.sub("", value)
+    digits = sum(char.isdigit() for char in short)
+    if digits * 12 > len(short) or not (short.islower() or short.isupper()):
+        return False
+    return sum(char in _RARE_LETTERS for char in short.lower()) * 8 < len(short)
+
+
+def is_random(value: str, *, bits: float = 2.5) -> bool:
+    """Whether ``value`` may have come from a random generator rather than from a person.
+
+    Args:
+        value: The random part of a token, without its vendor's prefix.
+        bits: Entropy per character that is asked of it.
+    """
+    return not is_placeholder(value) and not is_wordlike(value) and entropy(compact(value)) >= bits
+
+
+def without_prefix(token: str) -> str:
+    """Return ``token`` without its vendor's prefix."""
+    found = _PREFIX.match(token)
+    return token[found.end() :] if found else token
+
+
+# Validators -----------------------------------------------------------------------------------------------
+
+
+def _token(match: str, _text: str, _start: int, _end: int) -> bool:
+    return is_random(without_prefix(match))
+
+
+def _slack_token(match: str, text: str, start: int, end: int) -> bool:
+    """The numbers of workspace and user, which differ, and a random part."""
+    numbers = [part for part in match.split("-") if part.isdigit() and len(part) > 1]
+    is_sample = len(numbers) > 1 and len(set(numbers)) == 1
+    return not is_sample and any(char.isdigit() for char in match) and _token(match, text, start, end)
+
+
+def _aws_key_id(match: str, _text: str, _start: int, _end: int) -> bool:
+    """Sixteen characters of base32 may hold no digit, but hardly none of the rare letters either."""
+    value = without_prefix(match)
+    is_word = value.isalpha() and not _RARE_LETTERS & set(value.lower())
+    return not is_placeholder(value) and not is_word and entropy(value) >= 2.5
+
+
+def _assigned(match: str, _text: str, _start: int, _end: int) -> bool:
+    return not is_template(match) and is_random(match, bits=3.0)
+
+
+def _vendor_token(match: str, _text: str, _start: int, _end: int) -> bool:
+    return is_random(match, bits=3.0)
+
+
+_BETWEEN_NAME_AND_VALUE = " \t\r\n\"'`=:!>([]@\\"
+_NOT_NAME = re.compile(r"[^\w.-]")
+_WORDS_OF_NAME = re.compile(r"[_.-]+|(?<=[a-z0-9])(?=[A-Z])")
+_NAMES_SOMETHING_ELSE = frozenset((
+    "hash", "digest", "sha", "sha1", "sha256", "sha512", "md5", "checksum", "fingerprint", "id", "ids",
+    "uri", "url", "path", "file", "dir", "name", "type", "class", "version", "length", "size", "count",
+    "min", "max", "format", "regex", "pattern", "policy", "field", "label", "hint", "help", "title", "text",
+    "message", "prompt", "placeholder", "env", "var", "prefix", "suffix", "ref", "arn", "expiry", "expires",
+    "in", "at", "ttl", "endpoint", "selector", "header", "param", "scope", "schema", "error", "column",
+    "index", "enum", "const", "code", "strategy", "handler", "provider", "location", "source", "algorithm",
+    "encoding", "mode", "kind", "property", "option", "alias", "rotation", "manager", "store",
+))  # fmt: skip
+"""Last words of names that hold a word like *token* and yet no secret: ``token_type``, ``secretArn``."""
+_PUBLIC_NAMES = ("publickey", "publickeytoken")
+_PASSWORD_NAME = re.compile(r"(?i)pass|pwd")
+_KEY_NAME = re.compile(r"(?i)token|key|secret|cred")
+_MIN_KEY_CHARS = 16
+"""Shorter values of things named token or key are seldom secret; passwords are from eight characters on."""
+_UUID = re.compile(r"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_KEBAB = re.compile(r"[a-z]+[0-9]*(?:-[a-z0-9]+)+")
+_DEFAULT_PASSWORDS = frozenset({"changeme", "changeit", "letmein", "adminadmin"})
+_LOCATOR = re.compile(
+    r"(?i)[a-z][a-z0-9+.-]*://|[.~]{0,2}/|\$|%|[a-z]:\\|arn:|secret://|env:|vault:|op://|<|\{\{|@@"
+)
+_CODE = re.compile(r"[()\[\]{}<>,;|]|::|->|^[A-Za-z_]\w*\.[A-Za-z_]\w*(?:\.|$)")
+"""What unquoted values hold in source code, and seldom in the settings files where secrets stand unquoted."""
+_CUT_SHORT = ("...", "…")
+_WEAK_SYMBOLS = frozenset("-_./:,+=")
+
+
+def _assigned_literal(match: str, text: str, start: int, _end: int) -> bool:
+    """Whether a value given to something named like a secret is a literal one."""
+    before = text[max(0, start - 96) : start]
+    named = _NOT_NAME.split(before.rstrip(_BETWEEN_NAME_AND_VALUE))[-1]
+    if _is_name_of_something_else(named) or is_template(match) or _LOCATOR.match(match):
+        return False
+    is_quoted = before[-1:] in ("'", '"', "`")
+    if match.endswith(_CUT_SHORT) or (not is_quoted and _is_code(match)):
+        return False
+    if _PASSWORD_NAME.search(named):
+        return compact(match) in _DEFAULT_PASSWORDS or _is_chosen_by_chance(match)
+    if _KEY_NAME.search(named) and len(match) < _MIN_KEY_CHARS:
+        return False
+    if _UUID.fullmatch(match):
+        # A UUID is an identifier unless it is called a key to something.
+        return "api" in named.lower()
+    return not is_placeholder(match) and not _KEBAB.fullmatch(match) and _is_chosen_by_chance(match)
+
+
+def _is_name_of_something_else(name: str) -> bool:
+    last = _WORDS_OF_NAME.split(name)[-1].lower()
+    return (
+        last in _NAMES_SOMETHING_ELSE
+        or last.removesuffix("s") in _NAMES_SOMETHING_ELSE
+        or compact(name).endswith(_PUBLIC_NAMES)
+    )
+
+
+def _is_code(value: str) -> bool:
+    return _CODE.search(value) is not None and (value.endswith(";") or len(_symbols(value)) < 5)
+
+
+def _symbols(value: str) -> frozenset[str]:
+    """Return the different characters of ``value`` that neither names nor paths are made of."""
+    return frozenset(char for char in value if not char.isalnum()) - _WEAK_SYMBOLS
+
+
+def _is_chosen_by_chance(value: str) -> bool:
+    """Whether ``value`` mixes kinds of characters as passwords and tokens do and names do not."""
+    symbols = len(_symbols(value))
+    if symbols >= 5:
+        return True
+    digits = sum(char.isdigit() for char in value)
+    cases = any(char.islower() for char in value) + any(char.isupper() for char in value)
+    if not cases or is_wordlike(value) or entropy(compact(value)) < 2.5:
+        return False
+    return cases + (digits > 0) + (symbols > 0) >= 3 or digits >= 3
+
+
+def _sendgrid(match: str, _text: str, _start: int, _end: int) -> bool:
+    parts = match.split(".")[1:]
+    return len(parts) == 2 and all(is_random(part) and _mixes_classes(part) for part in parts)
+
+
+def _mixes_classes(value: str) -> bool:
+    """Whether digits stand among letters, or both cases are mixed beyond a capitalised word or two."""
+    if any(char.isdigit() for char in value):
+        return any(char.isalpha() for char in value)
+    upper = sum(char.isupper() for char in value)
+    return upper >= 3 and len(value) - upper >= 3
+
+
+def _url_secret(match: str, _text: str, _start: int, _end: int) -> bool:
+    return not is_template(match) and is_random(match.rstrip("/").rpartition("/")[2])
+
+
+def _header_token(match: str, text: str, start: int, _end: int) -> bool:
+    if is_template(match):
+        return False
+    if text[max(0, start - 8) : start].rstrip().lower().endswith("basic"):
+        return _is_basic_credentials(match)
+    return _mixes_classes(match) and is_random(match)
+
+
+def _is_basic_credentials(match: str) -> bool:
+    """RFC 7617: base64 of ``user:password``, in whatever character set."""
+    try:
+        raw = base64.b64decode(match + "=" * (-len(match) % 4))
+    except (ValueError, binascii.Error):
+        return False
+    pair = raw.decode("utf-8", "replace")
+    readable = pair.isprintable() and "\ufffd" not in pair
+    return b":" in raw and len(raw) > 1 and not is_template(pair) and (readable or len(match) >= 24)
+
+
+_DEMONSTRATION_ACCOUNT = "scott:tiger"
+"""Printed in manuals since the 1980s."""
+_STAND_IN_HOSTS = frozenset({"host", "hostname", "server", "servername"})
+_AFTER_PASSWORD = re.compile(r"@([\w.-]*)")
+
+
+def _connection_password(match: str, text: str, start: int, end: int) -> bool:
+    """A weak password is a real one, so only references to variables and stand-in hosts are refused."""
+    host = _AFTER_PASSWORD.match(text, end)
+    if host is None or host[1].lower() in _STAND_IN_HOSTS:
+        return False
+    account = text[max(0, end - len(_DEMONSTRATION_ACCOUNT)) : end]
+    return not is_template(match) and account != _DEMONSTRATION_ACCOUNT
+
+
+def _jwt(match: str, _text: str, _start: int, _end: int) -> bool:
+    """RFC 7519: a JOSE header that names its algorithm, then a JSON object."""
+    parts = [_json_part(part) for part in match.split(".", 2)[:2]]
+    return len(parts) == 2 and all(isinstance(part, dict) for part in parts) and _names_algorithm(parts[0])
+
+
+def _names_algorithm(header: object) -> bool:
+    return isinstance(header, dict) and "alg" in header
+
+
+def _json_part(part: str) -> object:
+    """Decode one base64url part of a token; None if it is not JSON (or implausibly long)."""
+    if len(part) > MAX_JWT_PART_CHARS:
+        return None
+    try:
+        return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    except (ValueError, RecursionError):
+        return None
+
+
+# Private keys ---------------------------------------------------------------------------------------------
+
+_PEM = re.compile(
+    r"-----BEGIN[ +](?P<label>(?:[A-Z0-9]+[ +]){0,3}PRIVATE[ +]KEY(?:[ +]BLOCK)?)-----"
+    r"(?P<body>.*)-----END[ +](?P=label)-----",
+    re.DOTALL,
+)
+_PEM_LABELS = frozenset(
+    {"", "RSA ", "EC ", "DSA ", "OPENSSH ", "ENCRYPTED ", "PGP ", "SSH2 ENCRYPTED ", "ANY ", "ED25519 "}
+)
+_LINE_BREAK = re.compile(r"(?:\\{1,8}[nrt]|[\r\n])+")
+_LINE_NOISE = " \t\"'`,;+>#|\\*/"
+"""Quotes, commas, comment and concatenation marks around the lines of a key in source text."""
+_HEADER_LINE = re.compile(r"[A-Za-z][A-Za-z0-9-]*:\s")
+_BASE64_LINE = re.compile(r"[A-Za-z0-9+/]+={0,2}")
+
+
+def is_private_key(pem: str) -> bool:
+    """Whether ``pem`` is a complete private key in text armour, of at most :data:`MAX_PEM_CHARS`.
+
+    Line breaks may be literal or JSON-escaped. The body must parse as OpenSSH, PKCS#1, PKCS#8 (plain or
+    encrypted), SEC 1, DSA, an OpenPGP secret-key packet, or a key under legacy PEM encryption.
+
+    Source: RFC 7468, RFC 1421 §4.6, RFC 8017, RFC 5958, RFC 5915, RFC 9580 §5.5, OpenSSH ``PROTOCOL.key``.
+    """
+    if len(pem) > MAX_PEM_CHARS:
+        return False
+    found = _PEM.fullmatch(pem.strip())
+    if found is None:
+        return False
+    kind = found["label"].replace("+", " ").partition("PRIVATE KEY")[0]  # "+" in a submitted form
+    if kind not in _PEM_LABELS:
+        return False
+    headers, body = _pem_body(found["body"])
+    try:
+        raw = base64.b64decode(body, validate=True)
+    except (ValueError, binascii.Error):
+        return False
+    if any("ENCRYPTED" in line for line in headers):
+        return len(raw) >= 32 and len(raw) % 8 == 0
+    if kind == "PGP ":
+        return _is_openpgp_secret(raw)
+    if raw.startswith(b"openssh-key-v1\0"):
+        return _is_openssh(raw)
+    return _is_der_key(raw)
+
+
+def _pem_body(body: str) -> tuple[list[str], str]:
+    """Return the metadata lines and the joined base64 of an armour's body; a checksum line is dropped."""
+    headers: list[str] = []
+    encoded: list[str] = []
+    for raw_line in _LINE_BREAK.split(body):
+        line = raw_line.strip(_LINE_NOISE) if not _BASE64_LINE.fullmatch(raw_line) else raw_line
+        if not line:
+            continue
+        if not encoded and _HEADER_LINE.match(line):
+            headers.append(line)
+        elif line.startswith("=") and len(line) == 5:
+            continue
+        else:
+            encoded.append(line.replace(" ", ""))
+    return headers, "".join(encoded)
+
+
+def _der(raw: bytes, offset: int = 0) -> tuple[int, int, int] | None:
+    """Read one DER header: ``(tag, start of content, end of content)``; None if it does not fit."""
+    if offset + 2 > len(raw):
+        return None
+    tag, length, start = raw[offset], raw[offset + 1], offset + 2
+    if length & 0x80:
+        size = length & 0x7F
+        if not 1 <= size <= 4 or start + size > len(raw):
+            return None
+        length, start = int.from_bytes(raw[start : start + size]), start + size
+    return (tag, start, start + length) if start + length <= len(raw) else None
+
+
+def _der_tags(raw: bytes) -> tuple[int, ...]:
+    """Return the tags inside one DER sequence that spans ``raw``; empty if it is none."""
+    outer = _der(raw)
+    if outer is None or outer[0] != 0x30 or outer[2] != len(raw):
+        return ()
+    tags: list[int] = []
+    offset = outer[1]
+    while offset < outer[2] and len(tags) < 16:
+        item = _der(raw, offset)
+        if item is None:
+            return ()
+        tags.append(item[0])
+        offset = item[2]
+    return tuple(tags)
+
+
+_INTEGER, _OCTETS, _SEQUENCE = 0x02, 0x04, 0x30
+
+
+def _is_der_key(raw: bytes) -> bool:
+    tags = _der_tags(raw)
+    return (
+        tags[:9] == (_INTEGER,) * 9  # PKCS#1
+        or tags == (_INTEGER,) * 6  # DSA
+        or tags[:3] == (_INTEGER, _SEQUENCE, _OCTETS)  # PKCS#8
+        or tags == (_SEQUENCE, _OCTETS)  # PKCS#8, encrypted
+        or tags[:2] == (_INTEGER, _OCTETS)  # SEC 1
+    )
+
+
+def _is_openssh(raw: bytes) -> bool:
+    """Cipher, KDF and KDF options, one or more keys, the public key and the private part, all in bounds."""
+    offset = len(b"openssh-key-v1\0")
+    for index in range(6):
+        size = int.from_bytes(raw[offset : offset + 4])
+        offset += 4
+        if index == 3:
+            if not 1 <= size <= 16:
+                return False
+            continue
+        if offset + size > len(raw) or (index in (0, 1, 4, 5) and size == 0):
+            return False
+        offset += size
+    return True
+
+
+def _is_openpgp_secret(raw: bytes) -> bool:
+    """The first packet is a secret key (tag 5), of a known version, and long enough to hold one."""
+    if len(raw) < 64:
+        return False
+    tag = raw[0] & 0x3F if raw[0] & 0x40 else (raw[0] & 0x3C) >> 2
+    if not raw[0] & 0x80 or tag != 5:
+        return False
+    header = 1 + (_new_length_size(raw[1]) if raw[0] & 0x40 else 1 << (raw[0] & 3))
+    return raw[header] in (3, 4, 5, 6)
+
+
+def _new_length_size(first: int) -> int:
+    if first < 192:
+        return 1
+    return 2 if first < 224 else 5
+
+
+def _pem(match: str, _text: str, _start: int, _end: int) -> bool:
+    return is_private_key(match)
+
+
+VALIDATORS: Final[Mapping[str, Validator]] = {
+    "token": _token,
+    "aws-key-id": _aws_key_id,
+    "slack-token": _slack_token,
+    "assigned-secret": _assigned,
+    "assigned-literal": _assigned_literal,
+    "vendor-token": _vendor_token,
+    "sendgrid": _sendgrid,
+    "url-secret": _url_secret,
+    "header-token": _header_token,
+    "connection-password": _connection_password,
+    "jwt": _jwt,
+    "private-key": _pem,
+}
+"""Second-stage validators of secret rules, by the name a rule gives under ``validate``."""

@@ -1,0 +1,34 @@
+"""How much of a command is understood; beyond each bound an issue is reported and the rest is left out."""
+
+from __future__ import annotations
+
+MAX_SOURCE = 1 << 20
+"""Characters of source read; more is cut (``input_limit``)."""
+MAX_DEPTH = 64
+"""Nesting of substitutions, groups, loops, calls and bodies taken together (``depth_limit``)."""
+MAX_NODES = 32_768
+"""Statements, words and expansions parsed (``fact_limit``)."""
+MAX_COMMANDS = 512
+"""Commands reported (``fact_limit``)."""
+MAX_REDIRECTIONS = 256
+"""Redirections of one command (``fact_limit``)."""
+MAX_STEPS = 8_192
+"""Statements evaluated, counting each turn of a loop (``fact_limit``)."""
+MAX_NESTING = 8
+"""Interpreters and wrappers around one command (``depth_limit``)."""
+MAX_WORDS = 4_096
+"""Words one command expands to (``fact_limit``)."""
+MAX_TURNS = 64
+"""Turns of a loop over known words (``fact_limit``)."""
+MAX_EXPANDED = 8 << 20
+"""Characters produced by all expansions of one evaluation (``fact_limit``)."""
+MAX_DECODED = 1 << 20
+"""Bytes one decoder or filter may produce; more makes its output unknown."""
+MAX_ARITHMETIC = 8_192
+"""Characters searched for the end of an arithmetic expression; a longer one is read as a subshell."""
+MAX_GLOB = 256
+"""Characters searched for the end of an extended glob such as ``@(a|b)``."""
+MAX_FILES = 16
+"""Files asked for through ``Need`` in one evaluation (``fact_limit``)."""
+MAX_ROUNDS = 4
+"""Scripts running scripts: rounds of questions in one evaluation (``depth_limit``)."""

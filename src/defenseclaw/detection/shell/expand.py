@@ -1,0 +1,345 @@
+"""Words → fields: every expansion of the shell except globbing.
+
+What cannot be known is :data:`UNKNOWN` inside the result. Variables the source does not set are unknown,
+except the few every shell has; positional parameters are those of the call, none at top level.
+Source: POSIX.1-2024 "Word Expansions", Bash Reference Manual "Shell Expansions".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from defenseclaw.detection.facts import UNKNOWN
+from defenseclaw.detection.shell import parameters
+from defenseclaw.detection.shell.arithmetic import arithmetic
+from defenseclaw.detection.shell.bounds import MAX_EXPANDED, MAX_WORDS
+from defenseclaw.detection.shell.braces import expand_braces
+from defenseclaw.detection.shell.state import Shell, Site
+from defenseclaw.detection.shell.syntax import (
+    Arithmetic,
+    Literal,
+    Parameter,
+    Part,
+    ProcessSubstitution,
+    Sequence,
+    Substitution,
+    Word,
+)
+
+_UNSET_SPECIAL = frozenset("?$!-")
+_ASSIGNED = re.compile(
+    r"([A-Za-z_]\w*)\s*(?:<<|>>|[-+*/%&|^])?=(?!=)|([A-Za-z_]\w*)(?:\+\+|--)|(?:\+\+|--)([A-Za-z_]\w*)"
+)
+
+WORD_COST = 32
+"""Room a word takes besides its characters, so that many empty ones are bounded too."""
+
+Runner = Callable[[Sequence, Shell, Site], tuple[str | None, frozenset[int]]]
+"""Runs a substitution: its text (None: unknown) and the ids of its commands."""
+Opener = Callable[[ProcessSubstitution, Shell, Site], tuple[str, frozenset[int]]]
+"""Runs a process substitution: the path that stands for it and the ids of its commands."""
+
+
+class Expander:
+    """Expands words; collects on the way which commands' output went into them."""
+
+    def __init__(self, run: Runner, open_process: Opener, report: Callable[[str], None]) -> None:
+        self._run = run
+        self._open = open_process
+        self._report = report
+        self._room = MAX_EXPANDED
+        self.touched: set[int] = set()
+        """Commands whose output is part of what was expanded since this was last emptied."""
+        self.readers: set[int] = set()
+        """Commands inside ``<(...)`` among them: what they print is read, whoever the reader is."""
+        self.writers: set[int] = set()
+        """Commands inside ``>(...)``."""
+
+    def spend(self, amount: int) -> bool:
+        """Take characters from the evaluation's room; False, and an issue, when none is left."""
+        self._room -= amount
+        if self._room < 0:
+            self._report("fact_limit")
+            return False
+        return True
+
+    def fields(self, word: Word, shell: Shell, site: Site) -> list[str]:
+        """Return the fields a word expands to, in order."""
+        if word.literal is not None:
+            return [word.literal]
+        parts = word.parts
+        if any(isinstance(part, Literal) and not part.quoted and "{" in part.text for part in parts):
+            words, cut = expand_braces(parts)
+            if cut:
+                self._report("fact_limit")
+        else:
+            words = [parts]
+        out: list[str] = []
+        for each in words:
+            self._split(each, shell, site, out)
+            if len(out) > MAX_WORDS:
+                self._report("fact_limit")
+                del out[MAX_WORDS:]
+                break
+        return out
+
+    def text(self, word: Word, shell: Shell, site: Site) -> str:
+        """Return a word's text without splitting, as in assignments, here-documents and redirections."""
+        if word.literal is not None:
+            return word.literal
+        texts: list[str] = []
+        for index, part in enumerate(word.parts):
+            if isinstance(part, Literal):
+                texts.append(self._literal(part, index, word.parts, shell))
+            else:
+                value = self._value(part, shell, site)
+                texts.append(" ".join(value) if isinstance(value, list) else value)
+        text = "".join(texts)
+        return text if self.spend(len(text)) else UNKNOWN
+
+    def compute(self, word: Word, shell: Shell, site: Site) -> None:
+        """Run ``((...))`` for its effects: what it assigns becomes unknown."""
+        text = self.text(word, shell, site)
+        if len(text) <= 4096:
+            for match in _ASSIGNED.finditer(text):
+                shell.variables[match[1] or match[2] or match[3]] = UNKNOWN
+
+    def _split(self, parts: list[Part], shell: Shell, site: Site, out: list[str]) -> None:
+        current: list[str] | None = None
+        separators = ""
+        nothing = False
+        for index, part in enumerate(parts):
+            if isinstance(part, Literal):
+                text = self._literal(part, index, parts, shell)
+                if text or part.quoted:
+                    current = _push(current, text)
+                continue
+            value = self._value(part, shell, site)
+            quoted = not isinstance(part, Parameter | Substitution) or part.quoted
+            if isinstance(value, list):
+                if quoted and not value:
+                    nothing = True
+                for position, item in enumerate(value):
+                    if position and current is not None:
+                        out.append("".join(current))
+                        current = None
+                    if quoted or item:
+                        current = _push(current, item)
+                continue
+            if quoted:
+                current = _push(current, value)
+                continue
+            separators = separators or self._separators(shell)
+            current = self._split_value(value, separators, current, out)
+            if len(out) > MAX_WORDS:
+                return
+        if current is not None:
+            text = "".join(current)
+            if text or not nothing:
+                out.append(text if self.spend(len(text) + WORD_COST) else UNKNOWN)
+
+    @staticmethod
+    def _split_value(
+        value: str, separators: str, current: list[str] | None, out: list[str]
+    ) -> list[str] | None:
+        if not value:
+            return current
+        if not any(separator in value for separator in separators):
+            return _push(current, value)
+        plain = value
+        for separator in separators[1:]:
+            plain = plain.replace(separator, separators[0])
+        pieces = plain.split(separators[0])
+        if pieces[0]:
+            current = _push(current, pieces[0])
+        for piece in pieces[1:]:
+            if current is not None:
+                out.append("".join(current))
+                current = None
+            if piece:
+                current = [piece]
+        return current
+
+    @staticmethod
+    def _separators(shell: Shell) -> str:
+        ifs = shell.variables.get("IFS", " \t\n")
+        text = ifs if isinstance(ifs, str) else " \t\n"
+        return " \t\n" if UNKNOWN in text else text[:16]
+
+    def _literal(self, part: Literal, index: int, parts: list[Part], shell: Shell) -> str:
+        text = part.text
+        if index or part.quoted or not text.startswith("~"):
+            return text
+        name, slash, rest = text.partition("/")
+        if not slash and len(parts) > 1:
+            return text
+        home = shell.variables.get("HOME", UNKNOWN)
+        home = home if isinstance(home, str) else UNKNOWN
+        if name == "~" or (name[1:] and name[1:] == home.rpartition("/")[2]):
+            return home + slash + rest
+        if name == "~+":
+            return (shell.cwd or UNKNOWN) + slash + rest
+        return text
+
+    # --- values -----------------------------------------------------------------------------------
+
+    def _value(self, part: Part, shell: Shell, site: Site) -> str | list[str]:
+        if isinstance(part, Parameter):
+            return self._parameter(part, shell, site)
+        if isinstance(part, Substitution):
+            text, ids = self._run(part.body, shell, site)
+            self.touched |= ids
+            return UNKNOWN if text is None else text
+        if isinstance(part, Arithmetic):
+            return self._number(self.text(part.expression, shell, site), shell)
+        if isinstance(part, ProcessSubstitution):
+            path, ids = self._open(part, shell, site)
+            (self.writers if part.output else self.readers).update(ids)
+            return path
+        return part.text
+
+    def _number(self, text: str, shell: Shell) -> str:
+        value = arithmetic(text, lambda name: self._scalar(name, shell))
+        return UNKNOWN if value is None else str(value)
+
+    def _scalar(self, name: str, shell: Shell) -> str:
+        value = self._lookup(name, shell)
+        return (value[0] if value else "") if isinstance(value, list) else UNKNOWN if value is None else value
+
+    def _lookup(self, name: str, shell: Shell) -> str | list[str] | None:
+        """Return a variable's value; None when this source does not set it."""
+        if name in shell.origins:
+            self.touched |= shell.origins[name]
+        value = shell.variables.get(name)
+        if value is not None:
+            return value
+        if name == "PWD":
+            return shell.cwd or UNKNOWN
+        if name in ("@", "*"):
+            return shell.parameters
+        if name == "#":
+            return str(len(shell.parameters))
+        if name.isdigit():
+            position = int(name) if len(name) < 6 else 99999
+            if position == 0:
+                return shell.name or UNKNOWN
+            return shell.parameters[position - 1] if position <= len(shell.parameters) else ""
+        return UNKNOWN if name in _UNSET_SPECIAL else None
+
+    def _parameter(self, part: Parameter, shell: Shell, site: Site) -> str | list[str]:
+        value = self._lookup(part.name, shell)
+        if part.prefix == "!":
+            value = self._indirect(part, value, shell)
+        if part.index is not None:
+            value = self._element(value, part.index, shell)
+        elif isinstance(value, list) and part.name not in "@*":
+            value = value[0] if value else ""
+        if part.prefix == "#":
+            return str(len(value)) if value is not None and UNKNOWN not in value else UNKNOWN
+        if part.operator:
+            value = self._operate(part, value, shell, site)
+        if value is None:
+            return UNKNOWN
+        joined = part.name == "*" or part.index == "*"
+        if joined and part.quoted and isinstance(value, list):
+            return self._separators(shell)[:1].join(value)
+        return value
+
+    def _indirect(
+        self, part: Parameter, value: str | list[str] | None, shell: Shell
+    ) -> str | list[str] | None:
+        if part.index in ("@", "*") or not isinstance(value, str) or not value.isidentifier():
+            return None
+        return self._lookup(value, shell)
+
+    def _element(self, value: str | list[str] | None, index: str, shell: Shell) -> str | list[str] | None:
+        if value is None or value == UNKNOWN:
+            return None
+        items = value if isinstance(value, list) else [value]
+        if index in ("@", "*"):
+            return items
+        at = arithmetic(index, lambda name: self._scalar(name, shell))
+        if at is None:
+            return None
+        return items[at] if -len(items) <= at < len(items) else ""
+
+    def _operate(
+        self, part: Parameter, value: str | list[str] | None, shell: Shell, site: Site
+    ) -> str | list[str] | None:
+        operator = part.operator
+        first = part.first or Word([], "")
+        if operator[-1] in "-=+?" and operator[0] in ":-=+?":
+            return self._default(part, value, shell, site)
+        if isinstance(value, list):
+            if operator == ":":
+                return self._slice_list(part, value, shell, site)
+            items = [self._operate(part, item, shell, site) for item in value[:MAX_WORDS]]
+            return [item if isinstance(item, str) else UNKNOWN for item in items]
+        if operator == ":":
+            return self._slice(part, value, shell, site)
+        if value is None or UNKNOWN in value:
+            return None
+        if operator[0] in "#%":
+            pattern = self.text(first, shell, site)
+            if UNKNOWN in pattern or not self.spend(len(value) + min(len(value), 256) ** 2 // 4):
+                return None
+            return parameters.trim(value, pattern, operator)
+        if operator[0] == "/":
+            pattern = self.text(first, shell, site)
+            replacement = self.text(part.second, shell, site) if part.second is not None else ""
+            if UNKNOWN in pattern or not self.spend(len(value) + min(len(value), 256) ** 2 // 4):
+                return None
+            return parameters.replace(value, pattern, replacement, operator)
+        if operator[0] in "^,":
+            return parameters.change_case(value, operator)
+        return value
+
+    def _default(
+        self, part: Parameter, value: str | list[str] | None, shell: Shell, site: Site
+    ) -> str | list[str] | None:
+        kind = part.operator[-1]
+        is_set = value is not None and (part.operator[0] != ":" or bool(value))
+        if kind == "+":
+            return self.text(part.first, shell, site) if is_set and part.first is not None else ""
+        if is_set or part.first is None:
+            return value
+        if kind == "?":
+            return UNKNOWN
+        default = self.text(part.first, shell, site)
+        if kind == "=":
+            shell.variables[part.name] = default
+        return default
+
+    def _slice(self, part: Parameter, value: str | None, shell: Shell, site: Site) -> str | None:
+        start, length = self._bounds(part, shell, site)
+        if start is None or (part.second is not None and length is None):
+            return None
+        if value is None or UNKNOWN in value:
+            # PATH always begins with a slash; taking that slash is a common way to hide one.
+            return "/" if part.name in ("PATH", "PWD", "OLDPWD") and (start, length) == (0, 1) else None
+        return parameters.cut(value, start, length)
+
+    def _slice_list(self, part: Parameter, value: list[str], shell: Shell, site: Site) -> list[str] | None:
+        start, length = self._bounds(part, shell, site)
+        if start is None or (part.second is not None and length is None):
+            return None
+        if part.name in "@*":
+            value = [shell.name or UNKNOWN, *value]
+        stop = None if length is None else start + length
+        return value[start:stop] if start >= 0 else value[start:][:length]
+
+    def _bounds(self, part: Parameter, shell: Shell, site: Site) -> tuple[int | None, int | None]:
+        def scalar(name: str) -> str:
+            return self._scalar(name, shell)
+
+        start = arithmetic(self.text(part.first or Word([], "0"), shell, site), scalar)
+        length = arithmetic(self.text(part.second, shell, site), scalar) if part.second is not None else None
+        return start, length
+
+
+def _push(current: list[str] | None, text: str) -> list[str]:
+    if current is None:
+        return [text]
+    current.append(text)
+    return current

@@ -1,0 +1,496 @@
+"""What text of an event is scanned, and the other readings of that text.
+
+:func:`subject` lays all strings of an event out as one text whose offsets map back to the strings;
+:func:`views` yields the readings an attacker or an encoder may have hidden something in: escapes and
+invisible characters undone, neighbouring list items read as one, encoded tokens decoded. Every span found
+in a view maps back to the subject, so that one function can mask it there.
+
+Everything is linear in the size of the input. Source: ``spec/guardrail.md`` §1.5; ``DECISIONS.md``
+"Oversized, too deep, undecodable".
+"""
+
+from __future__ import annotations
+
+import binascii
+import html
+import re
+import unicodedata
+import zlib
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from typing import NamedTuple
+
+import re2
+
+from defenseclaw.vocabulary import JSON, Event, EventKind
+
+MAX_NODES = 1_000_000
+"""JSON values visited in one event; what lies behind is not scanned and :attr:`Subject.complete` is False."""
+
+MAX_DEPTH = 128
+"""Nesting visited; doors refuse more than 64, so this only guards values that came in another way."""
+
+MAX_INFLATED = 1 << 20
+"""Characters that all compressed tokens of one text may grow to."""
+
+_AFTER_KEY = ":\n"
+_AFTER_LEAF = "\n"
+
+
+class Leaf(NamedTuple):
+    """One string of an event and its place in the subject's text."""
+
+    start: int
+    end: int
+    pointer: str
+    """RFC 6901 pointer to the value; for a key, to the value it names."""
+    is_key: bool = False
+    in_list: bool = False
+    """A string that follows another string directly in the same list."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """All strings of an event as one text."""
+
+    text: str
+    """Leaves in document order; a key is followed by ``:`` and a line break, a value by a line break.
+    Lone surrogates are replaced by U+FFFD, one for one, so that the text can be encoded."""
+    leaves: tuple[Leaf, ...]
+    complete: bool = True
+    """False when the event exceeded :data:`MAX_NODES` or :data:`MAX_DEPTH`; the text is then a part of it."""
+
+
+class _Walked(NamedTuple):
+    text: str
+    pointer: str
+    is_key: bool
+    in_list: bool
+
+
+def _children(value: JSON, pointer: str) -> Iterator[tuple[str | None, JSON, str, bool]]:
+    """Yield ``(key, child, pointer, follows a string)`` for each child of a container."""
+    if isinstance(value, Mapping):
+        for key, child in value.items():
+            name = str(key)
+            yield name, child, f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}", False
+    elif isinstance(value, Sequence):
+        previous: JSON = None
+        for index, child in enumerate(value):
+            yield None, child, f"{pointer}/{index}", isinstance(previous, str)
+            previous = child
+
+
+class _Walk:
+    """Document-order walk over the strings of a value, without recursion, bounded."""
+
+    def __init__(self, value: JSON) -> None:
+        self.value = value
+        self.complete = True
+
+    def __iter__(self) -> Iterator[_Walked]:
+        if isinstance(self.value, str):
+            yield _Walked(self.value, "", False, False)
+            return
+        stack = [_children(self.value, "")]
+        nodes = 0
+        while stack:
+            entry = next(stack[-1], None)
+            if entry is None:
+                stack.pop()
+                continue
+            nodes += 1
+            if nodes > MAX_NODES:
+                self.complete = False
+                return
+            key, child, pointer, follows = entry
+            if key is not None:
+                yield _Walked(key, pointer, True, False)
+            if isinstance(child, str):
+                yield _Walked(child, pointer, False, follows)
+            elif isinstance(child, Mapping | Sequence) and not isinstance(child, bytes | bytearray):
+                if len(stack) >= MAX_DEPTH:
+                    self.complete = False
+                else:
+                    stack.append(_children(child, pointer))
+
+
+def strings_of(value: JSON) -> list[str]:
+    """Return every string of a JSON value, keys included, in document order.
+
+    Bounded by :data:`MAX_NODES` and :data:`MAX_DEPTH`.
+    """
+    return [walked.text for walked in _Walk(value)]
+
+
+def subject_of(value: JSON, *extra: str) -> Subject:
+    """Return the subject of a JSON value; ``extra`` texts follow as leaves of their own (pointer ``#``)."""
+    pieces: list[str] = []
+    leaves: list[Leaf] = []
+    position = 0
+    walk = _Walk(value)
+    for text, pointer, is_key, in_list in walk:
+        leaves.append(Leaf(position, position + len(text), pointer, is_key, in_list))
+        separator = _AFTER_KEY if is_key else _AFTER_LEAF
+        pieces += (text, separator)
+        position += len(text) + len(separator)
+    for text in extra:
+        leaves.append(Leaf(position, position + len(text), "#"))
+        pieces += (text, _AFTER_LEAF)
+        position += len(text) + len(_AFTER_LEAF)
+    # A text of one leaf stays what it is, without a line break its author did not write.
+    joined = "".join(pieces[:-1] if len(leaves) == 1 and not leaves[0].is_key else pieces)
+    return Subject(text=encodable(joined), leaves=tuple(leaves), complete=walk.complete)
+
+
+def subject(event: Event) -> Subject:
+    """Return what is scanned of an event.
+
+    A tool call: its arguments; a tool result: ``result``; any other kind: ``text``. A call or result that
+    carries text of its own (a message tool) has it scanned too.
+    """
+    if event.kind is EventKind.TOOL_CALL:
+        value = event.args
+    elif event.kind is EventKind.TOOL_RESULT:
+        value = event.result
+    else:
+        return subject_of(event.text)
+    if value is None:
+        return subject_of(event.text)
+    return subject_of(value, event.text) if event.text else subject_of(value)
+
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+def encodable(text: str) -> str:
+    """Replace each lone surrogate by U+FFFD; everything behind (RE2, SQLite, JSON) needs valid UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return _SURROGATES.sub("\ufffd", text)
+    return text
+
+
+class View:
+    """One reading of a subject's text.
+
+    ``note`` is empty for the text itself, else ``normalized``, ``joined`` or ``encoded``.
+    """
+
+    __slots__ = ("_locate", "note", "text")
+
+    def __init__(self, text: str, note: str, locate: Callable[[int, int], tuple[int, int]]) -> None:
+        self.text = text
+        self.note = note
+        self._locate = locate
+
+    def original(self, start: int, end: int) -> tuple[int, int]:
+        """Map ``[start, end)`` of this view to the smallest range of the subject's text that made it."""
+        return self._locate(start, end)
+
+    def __repr__(self) -> str:
+        return f"<view {self.note or 'plain'} len={len(self.text)}>"
+
+
+def views(scanned: Subject) -> Iterator[View]:
+    """Yield the text itself, then each further reading that differs from it; at most four in all.
+
+    Order: plain, normalized, joined, encoded. A rule that hits in an earlier view need not be looked for
+    in a later one, but its span there may be masked too.
+    """
+    plain = View(scanned.text, "", lambda start, end: (start, end))
+    yield plain
+    folded = fold(scanned.text)
+    if folded is not None:
+        yield folded
+    joined = _join_list_items(scanned)
+    if joined is not None:
+        yield joined
+    encoded = _decode(folded or plain, scanned.text)
+    if encoded is not None:
+        yield encoded
+
+
+# Escapes and look-alikes ----------------------------------------------------------------------------------
+
+_INVISIBLE = (
+    r"\x{ad}\x{34f}\x{61c}\x{115f}\x{1160}\x{17b4}\x{17b5}\x{180e}\x{200b}-\x{200f}\x{202a}-\x{202e}"
+    r"\x{2060}-\x{206f}\x{3164}\x{fe00}-\x{fe0f}\x{feff}\x{ffa0}\x{fff9}-\x{fffb}\x{e0000}-\x{e0fff}"
+)
+# Blocks whose characters have an ASCII compatibility form worth reading: full-width, mathematical, enclosed,
+# letter-like, raised and lowered, Roman, ligatures, small forms, odd spaces. Typographic ones that turn up in
+# honest prose and hide nothing (ellipsis, trade mark, fractions) stay out.
+_LOOK_ALIKE = (
+    r"\x{a0}\x{aa}\x{b2}\x{b3}\x{b9}\x{ba}\x{17f}\x{2b0}-\x{2b8}\x{1d2c}-\x{1d6a}\x{2000}-\x{200a}\x{202f}"
+    r"\x{205f}\x{2070}-\x{209c}\x{2100}-\x{2121}\x{2123}-\x{214f}\x{2160}-\x{217f}\x{2460}-\x{24ea}\x{3000}"
+    r"\x{fb00}-\x{fb06}\x{fe50}-\x{fe6b}\x{ff01}-\x{ff5e}\x{1d400}-\x{1d7ff}\x{1f100}-\x{1f1ff}"
+    r"\x{1fbf0}-\x{1fbf9}"
+)
+# The introducer stands outside: :mod:`re` skips to a set of first characters several times faster than it
+# tries alternatives at every place.
+_AFTER_BACKSLASH = r"""\\{0,7}(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[nrt"'/])"""
+_AFTER_PERCENT = r"(?:25){0,4}(?:0[9aAdD]|[2-7][0-9a-fA-F])"
+_AFTER_AMPERSAND = r"(?:#[0-9]{2,3}|#[xX][0-9a-fA-F]{2}|quot|amp|apos);"
+
+
+def _as_python(ranges: str) -> str:
+    """Rewrite RE2's code point escapes the way :mod:`re` spells them."""
+    return re.sub(r"\\x\{([0-9a-f]+)\}", lambda found: rf"\U{int(found[1], 16):08x}", ranges)
+
+
+_UNICODE = _INVISIBLE + _LOOK_ALIKE
+_FOLDABLE_GATE = re2.compile(rf"[{_UNICODE}]|\\{_AFTER_BACKSLASH}|%{_AFTER_PERCENT}|&{_AFTER_AMPERSAND}")
+"""Finds out at RE2's speed whether anything is to be folded."""
+_FOLDABLE = re.compile(
+    _as_python(
+        rf"[\\%&{_UNICODE}](?:(?<=\\){_AFTER_BACKSLASH}|(?<=%){_AFTER_PERCENT}|(?<=&){_AFTER_AMPERSAND}"
+        rf"|(?<![\\%&])[{_UNICODE}]{{0,63}})"
+    )
+)
+_INVISIBLE_RUN = re.compile(_as_python(f"[{_INVISIBLE}]+"))
+_WHITESPACE_ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
+
+
+@lru_cache(maxsize=4096)
+def _folded(unit: str) -> str:
+    """Return what one match of :data:`_FOLDABLE` stands for."""
+    first = unit[0]
+    if first == "%":
+        return chr(int(unit[-2:], 16))
+    if first == "&":
+        return html.unescape(unit)
+    if first != "\\":
+        return unicodedata.normalize("NFKC", _INVISIBLE_RUN.sub("", unit))
+    tail = unit.lstrip("\\")
+    if tail[0] not in "ux":
+        return _WHITESPACE_ESCAPES.get(tail, tail)
+    character = encodable(chr(int(tail[1:], 16)))
+    return unicodedata.normalize("NFKC", _INVISIBLE_RUN.sub("", character))
+
+
+def fold(text: str) -> View | None:
+    """Return ``text`` with escapes and percent-encoding undone and look-alike characters folded to ASCII.
+
+    Invisible characters disappear. None when there is nothing to fold, which costs nothing to find out for
+    plain ASCII prose.
+    """
+    if text.isascii() and "\\" not in text and "%" not in text and "&" not in text:
+        return None
+    if not _FOLDABLE_GATE.search(text):
+        return None
+    return View(_FOLDABLE.sub(lambda found: _folded(found[0]), text), "normalized", _FoldedOffsets(text))
+
+
+class _FoldedOffsets:
+    """Maps offsets of folded text back; the map is only built when something was found there."""
+
+    __slots__ = ("_ends", "_starts", "_text", "_view_starts")
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._view_starts: list[int] = []
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+
+    def _build(self) -> None:
+        """Cut the text into verbatim stretches and folded units, each with its offset in the view."""
+        view = position = 0
+        for found in _FOLDABLE.finditer(self._text):
+            start, end = found.span()
+            self._add(view, position, start)
+            view += start - position
+            self._add(view, start, end)
+            view += len(_folded(found[0]))
+            position = end
+        self._add(view, position, len(self._text))
+
+    def _add(self, view: int, start: int, end: int) -> None:
+        self._view_starts.append(view)
+        self._starts.append(start)
+        self._ends.append(end)
+
+    def _index(self, offset: int) -> int:
+        # Of stretches that begin at one view offset (folded to nothing) the last one holds the character.
+        return bisect_right(self._view_starts, offset) - 1
+
+    def _is_verbatim(self, index: int) -> bool:
+        return index % 2 == 0
+
+    def __call__(self, start: int, end: int) -> tuple[int, int]:
+        if not self._view_starts:
+            self._build()
+        first, last = self._index(start), self._index(max(start, end - 1))
+        begin = self._starts[first]
+        finish = self._ends[last]
+        if self._is_verbatim(first):
+            begin += start - self._view_starts[first]
+        if self._is_verbatim(last):
+            finish = self._starts[last] + max(start, end - 1) - self._view_starts[last] + 1
+        return begin, finish
+
+
+# Texts made of pieces -------------------------------------------------------------------------------------
+
+
+class _Piece(NamedTuple):
+    """A stretch of a composed view and where it comes from."""
+
+    text: str
+    start: int
+    end: int
+    verbatim: bool
+    """Offsets inside the piece count; otherwise any part of it stands for the whole source range."""
+
+
+def _compose(pieces: Sequence[_Piece], separator: str, note: str) -> View:
+    starts: list[int] = []
+    position = 0
+    for piece in pieces:
+        starts.append(position)
+        position += len(piece.text) + len(separator)
+
+    def locate(start: int, end: int) -> tuple[int, int]:
+        first = max(0, bisect_right(starts, start) - 1)
+        last = max(first, bisect_right(starts, max(start, end - 1)) - 1)
+        begin, finish = pieces[first].start, pieces[last].end
+        if pieces[first].verbatim:
+            begin += min(start - starts[first], len(pieces[first].text))
+        if pieces[last].verbatim:
+            finish = min(finish, pieces[last].start + end - starts[last])
+        return begin, finish
+
+    return View(separator.join(piece.text for piece in pieces), note, locate)
+
+
+_SEAM_CHARS = 256
+"""Characters on each side of a seam between two list items that are read together."""
+
+
+def _join_list_items(scanned: Subject) -> View | None:
+    """Read neighbouring strings of a list as one text: a token cut in two is still a token.
+
+    Each run of items is read whole, and each pair of it by itself, because an item before the token
+    (``curl``) would take away the word boundary it starts at.
+    """
+    pieces: list[_Piece] = []
+    for items in _touching_items(scanned):
+        pieces += (_verbatim(scanned, leaf.start, leaf.end) for leaf in items)
+        pieces.append(_Piece("\n", items[-1].end, items[-1].end, True))
+        if len(items) == 2:
+            continue
+        for left, right in pairwise(items):
+            pieces.append(_verbatim(scanned, max(left.start, left.end - _SEAM_CHARS), left.end))
+            pieces.append(_verbatim(scanned, right.start, min(right.end, right.start + _SEAM_CHARS)))
+            pieces.append(_Piece("\n", right.end, right.end, True))
+    return _compose(pieces, "", "joined") if pieces else None
+
+
+def _verbatim(scanned: Subject, start: int, end: int) -> _Piece:
+    return _Piece(scanned.text[start:end], start, end, True)
+
+
+def _touching_items(scanned: Subject) -> Iterator[list[Leaf]]:
+    """Yield each longest run of two or more list items without white space or non-ASCII where they meet."""
+    items: list[Leaf] = []
+    for leaf in scanned.leaves:
+        if leaf.in_list and items and _touch(scanned.text, items[-1], leaf):
+            items.append(leaf)
+            continue
+        if len(items) > 1:
+            yield items
+        items = [leaf]
+    if len(items) > 1:
+        yield items
+
+
+def _touch(text: str, left: Leaf, right: Leaf) -> bool:
+    seam = (
+        text[max(left.start, left.end - 1) : left.end] + text[right.start : min(right.end, right.start + 1)]
+    )
+    return len(seam) == 2 and seam.isascii() and not any(char.isspace() for char in seam)
+
+
+# Encoded tokens -------------------------------------------------------------------------------------------
+
+_TOKEN = re2.compile(rb"(?:[A-Za-z0-9+/_-]{60,76}\r?\n)*[A-Za-z0-9+/_-]{24,}={0,2}")
+"""Long enough for the shortest secret; base64 wrapped at 60 to 76 columns is one token."""
+_HEX = re.compile(r"(?:0x)?((?:[0-9a-fA-F]{2}){20,})\Z")
+_READABLE = re2.compile(rb"[\t\n\r\x20-\x7e]{16,}")
+_TAGS = re.compile("[\U000e0020-\U000e007e]{8,}")
+_URL_SAFE = str.maketrans("-_", "+/", "\r\n=")
+
+
+def _decode(base: View, text: str) -> View | None:
+    """Return the readable contents of all encoded tokens, one per line, decoded twice.
+
+    Tokens are looked for in ``base``; text in tag characters in ``text``, since folding drops those.
+    """
+    budget = [MAX_INFLATED]
+    pieces = [_Piece(content, start, end, False) for start, end, content in _tagged(text)]
+    for start, end, content in _decoded_tokens(base.text, budget):
+        source = base.original(start, end)
+        pieces.append(_Piece(content, *source, False))
+        inner = fold(content)
+        if inner is not None:
+            pieces.append(_Piece(inner.text, *source, False))
+        pieces += (_Piece(nested, *source, False) for _, _, nested in _decoded_tokens(content, budget))
+    return _compose(pieces, "\n", "encoded") if pieces else None
+
+
+def _decoded_tokens(text: str, budget: list[int]) -> Iterator[tuple[int, int, str]]:
+    """Yield ``(start, end, content)`` for each token that decodes to something readable."""
+    # One byte a character keeps the offsets; no token holds any other character.
+    for found in _TOKEN.finditer(text.encode("ascii", "replace")):
+        start, end = found.span()
+        content = _decode_token(text[start:end], budget)
+        if content is not None:
+            yield start, end, content
+
+
+def _tagged(text: str) -> Iterator[tuple[int, int, str]]:
+    """Yield what is written in Unicode tag characters, which no screen shows and every model reads."""
+    if not text.isascii():
+        for tags in _TAGS.finditer(text):
+            yield tags.start(), tags.end(), "".join(chr(ord(char) - 0xE0000) for char in tags[0])
+
+
+def _decode_token(token: str, budget: list[int]) -> str | None:
+    as_hex = _HEX.match(token)
+    if as_hex:
+        return _readable(bytes.fromhex(as_hex[1]), budget)
+    # Base64 of anything worth reading mixes cases; snake_case names, paths and digests do not.
+    if token.islower() or token.isupper():
+        return None
+    compact = token.translate(_URL_SAFE)
+    compact = compact[: len(compact) - (len(compact) % 4 == 1)]
+    try:
+        raw = binascii.a2b_base64(compact + "=" * (-len(compact) % 4))
+    except binascii.Error:
+        return None
+    return _readable(raw, budget)
+
+
+def _readable(raw: bytes, budget: list[int]) -> str | None:
+    """Return bytes as text if any of it can be read, inflating gzip and zlib within ``budget``."""
+    if raw[:2] in (b"\x1f\x8b", b"\x78\x9c", b"\x78\x01", b"\x78\xda"):
+        raw = _inflate(raw, budget)
+    if raw.isascii() and b"\0" not in raw:
+        return raw.decode("ascii")
+    if raw.count(0) * 3 > len(raw):
+        return raw.decode("utf-16-le", "replace")
+    if _READABLE.search(raw) is None:
+        return None
+    return raw.decode("utf-8", "replace")
+
+
+def _inflate(raw: bytes, budget: list[int]) -> bytes:
+    try:
+        inflated = zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(raw, max(1, budget[0]))
+    except zlib.error:
+        return raw
+    budget[0] -= len(inflated)
+    return inflated

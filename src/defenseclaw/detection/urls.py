@@ -1,0 +1,324 @@
+"""Normal forms of addresses, and what an address is. No name is ever looked up.
+
+What an address *is* is a set of words from :data:`defenseclaw.detection.terms.NETWORK_CLASSES`.
+
+Source: ``spec/guardrail.md`` §3.4, §6.6; ``spec/defender.md`` §10.1, §10.2; WHATWG URL "host parsing".
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import unquote
+
+from defenseclaw.detection.facts import UNKNOWN, NetworkFact
+
+MAX_URL: Final = 8192
+"""Characters of a URL that are looked at."""
+
+_SCHEME: Final = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]{0,15}):(?=/|\\|[^0-9])")
+_STRIPPED: Final = re.compile(r"[\t\r\n]")
+_DOTS: Final = str.maketrans({"。": ".", "．": ".", "｡": "."})
+_NUMERIC: Final = re.compile(r"^(?:0x[0-9a-f]*|\d+)(?:\.(?:0x[0-9a-f]*|\d+)){0,3}$")
+_PLAIN_V4: Final = re.compile(r"^(?:0|[1-9]\d{0,2})(?:\.(?:0|[1-9]\d{0,2})){3}$")
+_NAME: Final = re.compile(r"^[a-z0-9_*-]+(?:\.[a-z0-9_*-]+)*$")
+_WILDCARD_DNS: Final = re.compile(
+    r"(?:^|[.-])(?:(\d{1,3})[.-](\d{1,3})[.-](\d{1,3})[.-](\d{1,3})|([0-9a-f]{8}))"
+    r"\.(?:nip\.io|sslip\.io|xip\.io|traefik\.me)$"
+)
+_RAW_COMMIT: Final = re.compile(r"^/[^/]+/[^/]+/[0-9a-f]{40}(?:/|$)")
+
+_BARE_V6: Final = re.compile(r"^[0-9a-f.]*(?::[0-9a-f.]*){2,}$", re.IGNORECASE)
+
+_PRIVATE: Final = tuple(
+    ipaddress.ip_network(net)
+    for net in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "0.0.0.0/8", "fc00::/7")
+)
+"""Ranges that never leave a site. Those reserved for documentation count as public, for that is what they stand for."""
+
+_LOCAL_SUFFIXES: Final = (".local", ".lan", ".internal", ".home.arpa", ".test", ".corp", ".intranet", ".home")
+_METADATA_NAMES: Final = frozenset(
+    {"metadata.google.internal", "metadata.azure.internal", "metadata", "instance-data", "instance-data.ec2.internal"}
+)
+_METADATA_ADDRESSES: Final = frozenset(
+    {"169.254.169.254", "169.254.170.2", "169.254.170.23", "fd00:ec2::254", "fd00:ec2::23", "100.100.100.200",
+     "168.63.129.16", "192.0.0.192", "fd20:ce::254"}
+)  # fmt: skip
+_SINKS: Final = (
+    "glot.io", "paste.ee", "hastebin.com", "ix.io", "sprunge.us", "termbin.com", "0x0.st", "transfer.sh",
+    "webhook.site", "requestbin.com", "requestbin.net", "requestcatcher.com", "pipedream.net", "beeceptor.com",
+    "interact.sh", "oast.fun", "oast.live", "oast.me", "oast.online", "oast.pro", "oast.site",
+    "burpcollaborator.net", "oastify.com", "dnslog.cn", "canarytokens.com", "hookbin.com", "file.io", "pastebin.com",
+    "pastebin.pl", "dpaste.com", "dpaste.org", "rentry.co", "ghostbin.com", "controlc.com", "bashupload.com",
+    "temp.sh", "catbox.moe", "gofile.io", "anonfiles.com", "webhook.cool", "requestinspector.com",
+)  # fmt: skip
+_TUNNELS: Final = (
+    "ngrok.io", "ngrok-free.app", "ngrok.app", "ngrok.dev", "trycloudflare.com", "serveo.net", "localhost.run",
+    "lhr.life", "loca.lt", "localtunnel.me", "pagekite.me", "bore.pub", "telebit.io", "tunnelmole.net", "pinggy.link",
+)  # fmt: skip
+_LOOPBACK_NAMES: Final = frozenset({"localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback", "localtest.me", "lvh.me"})
+_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443, "ftp": 21, "ssh": 22, "sftp": 22, "dns": 53}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where a command or tool talks to, in normal form."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+    url: str
+    scope: str
+    classes: frozenset[str]
+    external: bool
+
+    def fact(self, command: int, action: str, *extra: str) -> NetworkFact:
+        """Return it as a fact of one command; ``extra`` are classes that only the command knows of."""
+        return NetworkFact(
+            command=command,
+            action=action,
+            scheme=self.scheme,
+            host=self.host,
+            port=self.port,
+            path=self.path,
+            url=self.url,
+            scope=self.scope,
+            classes=self.classes.union(extra) if extra else self.classes,
+            external=self.external,
+        )
+
+
+def parse(
+    value: str, *, scheme: str = "", port: int = 0, control_ports: tuple[int, ...] = ()
+) -> Address | None:
+    """Return ``value`` (a URL, ``host``, ``host:port`` or ``user@host``) in normal form.
+
+    Args:
+        value: As evaluated; may hold :data:`UNKNOWN` parts.
+        scheme: What to assume when ``value`` names none.
+        port: What to assume when neither ``value`` nor its scheme names one.
+        control_ports: Loopback ports whose addresses get the class ``control``.
+
+    Returns:
+        None when there is no host in it.
+    """
+    raw = value[:MAX_URL].strip("\x00\x01\x02\x03\x04\x05\x06\x07\x08\t\n\x0b\x0c\r\x0e\x0f \x1f")
+    text = _STRIPPED.sub("", raw)
+    classes: set[str] = set()
+    if text != raw:
+        classes.add("deceptive")
+    match = None if _BARE_V6.match(text) else _SCHEME.match(text)
+    if match and (text[match.end()] in "/\\" or "@" not in text) and not _looks_like_host_port(text):
+        scheme, text = match[1].lower(), text[match.end() :]
+    if text.startswith(("unix:", "/")) and scheme == "unix":
+        return _unix(text, raw)
+    head = text.lstrip("/\\") if scheme or text.startswith("//") else text
+    authority, path = _split_authority(head)
+    if "\\" in text.split("?", 1)[0]:
+        classes.add("deceptive")
+    user, at, hostport = authority.rpartition("@")
+    if at:
+        classes.add("userinfo")
+        if any(mark in user for mark in ("@", "%")) or ("." in user.partition(":")[0] and scheme != "ssh"):
+            classes.add("deceptive")
+    host, explicit = _split_port(hostport)
+    host = _canonical_host(host, classes)
+    if not host:
+        return None
+    number = explicit or port or _PORTS.get(scheme, 0)
+    scope = _classify(host, path, classes)
+    if scope == "loopback" and number in control_ports:
+        classes.add("control")
+    external = scope in ("public", "unknown")
+    if external:
+        classes.add("external")
+    return Address(
+        scheme=scheme,
+        host=host,
+        port=number,
+        path=path,
+        url=raw if len(raw) <= 2048 else raw[:2048],
+        scope=scope,
+        classes=frozenset(classes),
+        external=external,
+    )
+
+
+def looks_like_url(value: str) -> bool:
+    """Whether ``value`` begins with a scheme and ``//``."""
+    return "://" in value[:20] and _SCHEME.match(value) is not None
+
+
+def _looks_like_host_port(text: str) -> bool:
+    name, _, rest = text.partition(":")
+    return rest[:1].isdigit() and rest.partition("/")[0].isdigit() and bool(name)
+
+
+def _unix(text: str, raw: str) -> Address:
+    return Address(
+        scheme="unix",
+        host="",
+        port=0,
+        path=text.removeprefix("unix:").lstrip("/").join(("/", "")),
+        url=raw,
+        scope="loopback",
+        classes=frozenset({"unix_socket", "loopback"}),
+        external=False,
+    )
+
+
+def _split_authority(text: str) -> tuple[str, str]:
+    for index, char in enumerate(text):
+        if char in "/\\?#":
+            rest = text[index:]
+            return text[:index], "/" + rest[1:] if char == "\\" else rest
+    return text, ""
+
+
+def _split_port(hostport: str) -> tuple[str, int]:
+    if hostport.startswith("["):
+        host, _, rest = hostport[1:].partition("]")
+        tail = rest.removeprefix(":")
+        return f"[{host}]", int(tail) if tail.isdecimal() and len(tail) < 6 else 0
+    if hostport.count(":") > 1:
+        return f"[{hostport}]", 0
+    host, _, tail = hostport.partition(":")
+    return host, int(tail) if tail.isascii() and tail.isdigit() and len(tail) < 6 else 0
+
+
+def _canonical_host(host: str, classes: set[str]) -> str:
+    if host.startswith("["):
+        return _canonical_v6(host[1:-1], classes)
+    if "%" in host:
+        host = unquote(host)
+        classes.add("deceptive")
+    if not host.isascii():
+        host = unicodedata.normalize("NFKC", host.translate(_DOTS))
+        if UNKNOWN not in host and not host.isascii():
+            host = _to_ascii(host)
+    host = host.lower().rstrip(".") if host.strip(".") else ""
+    if UNKNOWN in host:
+        classes.add("unknown_host")
+        return host
+    if _NUMERIC.match(host):
+        return _canonical_v4(host, classes)
+    return host if (_NAME.match(host) and host[0] != "-") or not host.isascii() else ""
+
+
+def _to_ascii(host: str) -> str:
+    try:
+        return host.encode("idna").decode("ascii")
+    except UnicodeError:
+        return host.lower()
+
+
+def _canonical_v4(host: str, classes: set[str]) -> str:
+    plain = _PLAIN_V4.match(host) is not None
+    numbers: list[int] = []
+    for part in host.split("."):
+        try:
+            if part.startswith("0x"):
+                numbers.append(int(part[2:] or "0", 16))
+            elif len(part) > 12:
+                return ""
+            else:
+                numbers.append(int(part, 8) if len(part) > 1 and part[0] == "0" else int(part))
+        except ValueError:
+            # 08 is no octal number: such a name is looked up as it stands.
+            return host
+    *head, last = numbers
+    if any(number > 255 for number in head) or last >= 256 ** (5 - len(numbers)):
+        return host
+    value = last
+    for index, number in enumerate(head):
+        value += number << (8 * (3 - index))
+    if not plain:
+        classes.add("obfuscated_ip")
+    return str(ipaddress.IPv4Address(value))
+
+
+def _canonical_v6(host: str, classes: set[str]) -> str:
+    try:
+        address = ipaddress.IPv6Address(unquote(host).partition("%")[0])
+    except ValueError:
+        return ""
+    embedded = _embedded_v4(address)
+    if embedded is not None:
+        classes.add("obfuscated_ip")
+        return str(embedded)
+    return address.compressed
+
+
+def _embedded_v4(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """Return the IPv4 address that an IPv6 one stands for (mapped, compatible, NAT64, 6to4, Teredo)."""
+    number = int(address)
+    if address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    if address.sixtofour is not None:
+        return address.sixtofour
+    if address.teredo is not None:
+        return address.teredo[1]
+    if number >> 32 == 0 and number > 0xFFFF:
+        return ipaddress.IPv4Address(number)
+    if number >> 32 == 0x0064FF9B << 64 or number >> 80 == 0x0064FF9B0001:
+        return ipaddress.IPv4Address(number & 0xFFFFFFFF)
+    return None
+
+
+def _classify(host: str, path: str, classes: set[str]) -> str:
+    """Add the classes of ``host`` and return its scope."""
+    if UNKNOWN in host:
+        return "unknown"
+    if host in _METADATA_NAMES or host in _METADATA_ADDRESSES:
+        classes.add("metadata")
+    literal = host
+    if host[-1].isalpha() and (match := _WILDCARD_DNS.search(host)):
+        classes.add("dns_wildcard")
+        octets = match.groups()[:4]
+        literal = ".".join(octets) if octets[0] else str(ipaddress.IPv4Address(int(match[5], 16)))
+        if literal in _METADATA_ADDRESSES:
+            classes.add("metadata")
+    if literal[-1].isdigit() or ":" in literal:
+        scope = _literal_scope(literal)
+        if scope:
+            classes.add(scope)
+            return scope
+    return _name_scope(host, path, classes)
+
+
+def _literal_scope(host: str) -> str:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return ""
+    if address.is_loopback or address.is_unspecified:
+        return "loopback"
+    if address.is_link_local:
+        return "link_local"
+    return "private" if address.is_multicast or any(address in net for net in _PRIVATE) else "public"
+
+
+def _name_scope(host: str, path: str, classes: set[str]) -> str:
+    if host in _LOOPBACK_NAMES or host.endswith((".localhost", ".localtest.me", ".lvh.me")):
+        classes.add("loopback")
+        return "loopback"
+    classes.add("name")
+    if host.endswith(_LOCAL_SUFFIXES) or "." not in host:
+        classes.add("private")
+    if _is_listed(host, _SINKS):
+        classes.add("paste")
+    elif _is_listed(host, _TUNNELS):
+        classes.add("tunnel_host")
+    if host.endswith(".onion"):
+        classes.add("onion")
+    if host == "raw.githubusercontent.com" and _RAW_COMMIT.match(path):
+        classes.add("raw_commit")
+    return "unknown"
+
+
+def _is_listed(host: str, domains: tuple[str, ...]) -> bool:
+    return any(host.endswith(domain) and host[-len(domain) - 1 : -len(domain)] in ("", ".") for domain in domains)

@@ -1,0 +1,83 @@
+"""Ids a caller sends in headers: cleaned, cut, never refused. Source: ``spec/gateway-api.md`` §7."""
+
+from __future__ import annotations
+
+import re
+import uuid
+
+from defenseclaw.config.schema import Agent
+from defenseclaw.gateway.auth import Headers
+from defenseclaw.vocabulary import Correlation
+
+MAX_BYTES = 128
+
+_REQUEST_ID = (b"x-defenseclaw-request-id", b"x-request-id", b"x-correlation-id")
+_USER_ID = (b"x-defenseclaw-user-id", b"x-user-id", b"x-user")
+_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
+_TRACE_ID = re.compile(rb"(?!0{32})[0-9a-f]{32}")
+
+
+def cleaned(value: bytes) -> str:
+    """Return an id without control characters and outer blanks, at most 128 bytes of UTF-8."""
+    text = value.decode("utf-8", "replace")
+    if not text.isprintable():
+        text = "".join(character for character in text if character.isprintable())
+    text = text.strip()
+    if len(value) <= MAX_BYTES and text.isascii():
+        return text
+    return text.encode()[:MAX_BYTES].decode("utf-8", "ignore")
+
+
+def request_id(headers: Headers) -> str:
+    """Return the caller's id of this request, or a new UUID."""
+    return _first(headers, _REQUEST_ID) or str(uuid.uuid4())
+
+
+def correlation(headers: Headers, *, loopback: bool, instance: str, agent: Agent) -> Correlation:
+    """Return all ids a request carries; who the user is and the trace are believed on loopback only.
+
+    Args:
+        headers: By lower-case name.
+        loopback: The peer is this machine.
+        instance: Id of this gateway process; agent instances are derived from it.
+        agent: Identity of agents that name none.
+    """
+    session = _one(headers, b"x-defenseclaw-session-id")
+    return Correlation(
+        request_id=request_id(headers),
+        session_id=session,
+        trace_id=_trace_id(headers) if loopback else "",
+        agent_id=_one(headers, b"x-defenseclaw-agent-id") or cleaned(agent.id.encode()),
+        agent_name=_one(headers, b"x-defenseclaw-agent-name") or cleaned(agent.name.encode()),
+        agent_instance_id=_one(headers, b"x-defenseclaw-agent-instance-id")
+        or agent_instance(instance, session),
+        policy_id=_one(headers, b"x-defenseclaw-policy-id"),
+        destination_app=_one(headers, b"x-defenseclaw-destination-app"),
+        user_id=_first(headers, _USER_ID) if loopback else "",
+    )
+
+
+def agent_instance(instance: str, session: str) -> str:
+    """Return the stable id of the agent behind one session of this process; empty without a session."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{instance}/{session}")) if session else ""
+
+
+def _trace_id(headers: Headers) -> str:
+    match = _TRACEPARENT.fullmatch(headers.get(b"traceparent", b""))
+    if match is not None:
+        return match[1].decode()
+    plain = headers.get(b"x-defenseclaw-trace-id", b"")
+    return plain.decode() if _TRACE_ID.fullmatch(plain) else ""
+
+
+def _one(headers: Headers, name: bytes) -> str:
+    value = headers.get(name)
+    return cleaned(value) if value else ""
+
+
+def _first(headers: Headers, names: tuple[bytes, ...]) -> str:
+    for name in names:
+        value = _one(headers, name)
+        if value:
+            return value
+    return ""

@@ -1,0 +1,501 @@
+"""The one pipeline: prepare, judge, commit. The only place that wires the core to the world.
+
+::
+
+    door ── Event ──▶ Inspector.inspect
+                        prepare   posture, block and allow lists, session state
+                        judge     detection → findings, policy → verdict                        (pure)
+                        commit    audit rows and session state in one transaction
+    door ◀─ Verdict ──┘
+
+No verdict leaves before it is on record. Events of one session are judged and committed one after the
+other, so that two parallel calls cannot hide a chain; different sessions do not wait for each other.
+
+Source: ``DESIGN.md`` §3, ``DECISIONS.md`` "Verdicts" and "Store".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import stat
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from dataclasses import replace as with_changes
+from datetime import UTC, datetime
+from typing import Protocol
+
+from defenseclaw.audit import rows
+from defenseclaw.audit.records import Batch, ListChange, ProcessIdentity, SessionState
+from defenseclaw.audit.store import Store
+from defenseclaw.audit.writer import Writer
+from defenseclaw.connectors.base import Connector, Host
+from defenseclaw.detection import redaction
+from defenseclaw.detection.engine import Detection, detect, run
+from defenseclaw.detection.facts import Need, Snapshot
+from defenseclaw.detection.ruleset import RuleSet
+from defenseclaw.errors import Overloaded, StoreUnavailable
+from defenseclaw.policy.decision import Listed, decide, unrecorded
+from defenseclaw.vocabulary import (
+    JSON,
+    Action,
+    Door,
+    Event,
+    EventKind,
+    HostContext,
+    Posture,
+    Severity,
+    Verdict,
+)
+
+log = logging.getLogger(__name__)
+
+LARGE_CHARS = 65536
+"""Subjects above this many characters are judged on a worker thread, so that others do not wait."""
+SESSIONS_CACHED = 8192
+CLEANED_CACHED = 4096
+CLEANED_CHARS = 16384
+
+_MASKABLE = frozenset({EventKind.TOOL_RESULT, EventKind.COMPLETION})
+_throw_away_placeholder = redaction.make_placeholder(os.urandom(32))
+"""For judgements that are not recorded: nobody keeps the key, so nothing can be recognised later."""
+
+
+class Settings(Protocol):
+    """The operator's choices as the Inspector reads them, always the current ones."""
+
+    def posture(self, connector: str) -> Posture:
+        """Return what holds for one connector; the empty name asks for the global posture."""
+        ...
+
+
+@dataclass(slots=True)
+class Counters:
+    """What one connector did since the gateway started."""
+
+    requests: int = 0
+    errors: int = 0
+    tool_inspections: int = 0
+    tool_blocks: int = 0
+    last_activity_at: str = ""
+
+
+@dataclass(slots=True)
+class _Session:
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    waiting: int = 0
+
+
+def snapshot(need: Need) -> Snapshot:
+    """Answer one question of detection from the file system: bounded, never waiting on a pipe or device."""
+    real = os.path.realpath(need.path)
+    try:
+        found = os.stat(real)
+    except OSError:
+        return Snapshot(real_path=real)
+    if stat.S_ISDIR(found.st_mode):
+        return Snapshot(real_path=real, exists=True, kind="directory")
+    if not stat.S_ISREG(found.st_mode):
+        kind = "socket" if stat.S_ISSOCK(found.st_mode) else "device"
+        return Snapshot(real_path=real, exists=True, kind=kind)
+    if not need.max_bytes:
+        return Snapshot(real_path=real, exists=True, kind="file")
+    try:
+        with open(real, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)) as source:
+            content = source.read(need.max_bytes + 1)
+    except OSError:
+        return Snapshot(real_path=real, exists=True, kind="unreadable")
+    cut = content[: need.max_bytes]
+    return Snapshot(real_path=real, exists=True, kind="file", content=cut, truncated=len(content) > len(cut))
+
+
+def judge(
+    event: Event,
+    rules: RuleSet,
+    host: HostContext,
+    posture: Posture,
+    *,
+    evaluation_id: str = "",
+    listed: Listed | None = None,
+    placeholder: Callable[[str], str] = _throw_away_placeholder,
+    answer: Callable[[Need], Snapshot] = snapshot,
+) -> tuple[Verdict, Detection]:
+    """Return the verdict of one event and what it rests on; writes nothing.
+
+    The same function serves the gateway and ``defenseclaw explain``, so both always agree.
+    """
+    found = run(detect(event, rules, host), answer)
+    verdict = decide(
+        event,
+        found.findings,
+        posture,
+        evaluation_id=evaluation_id or str(uuid.uuid4()),
+        listed=listed,
+        masked=_masked(event, found, placeholder),
+        fix_for=lambda rule_id: text_of(rules, rule_id)[1],
+    )
+    return verdict, found
+
+
+def text_of(rules: RuleSet, rule_id: str) -> tuple[str, str]:
+    """Return why a rule matters and what to do instead; empty for ids that are not rules."""
+    rule = rules.find(rule_id)
+    return (rule.why, rule.fix) if rule is not None else ("", "")
+
+
+def host_context(host: Host, connectors: Iterable[Connector], control_ports: tuple[int, ...]) -> HostContext:
+    """Return what detection must know of ``host``, with every file an agent must not change."""
+    protected = {path for connector in connectors for path in connector.protected_paths(host)}
+    return HostContext(
+        home=str(host.home),
+        data_dir=str(host.data_dir),
+        protected_paths=tuple(sorted(protected)),
+        control_ports=control_ports,
+    )
+
+
+def _masked(event: Event, found: Detection, placeholder: Callable[[str], str]) -> JSON:
+    """Return the result or completion with secret spans masked, in its own shape; None if nothing is."""
+    if not found.spans or found.scanned is None or event.kind not in _MASKABLE:
+        return None
+    shown = event.result if event.kind is EventKind.TOOL_RESULT else event.text
+    spans = ((span.start, span.end) for span in found.spans)
+    return redaction.mask(shown, found.scanned, spans, placeholder)
+
+
+class Inspector:
+    """Judges events and records what it decided.
+
+    Args:
+        rules: Returns the current rule set of a pack by name.
+        settings: The operator's choices.
+        host: Returns what detection must know of the machine.
+        store: Where session state and lists are read from.
+        writer: Where rows go; running.
+        identity: Returns what every row of this process shares.
+        placeholder: Keyed placeholder of a secret in a replaced result.
+        evidence_placeholder: Keyed placeholder of a finding's evidence.
+        max_pending: Evaluations under way at once; one more is refused with :class:`Overloaded`.
+    """
+
+    def __init__(
+        self,
+        *,
+        rules: Callable[[str], RuleSet],
+        settings: Settings,
+        host: Callable[[], HostContext],
+        store: Store,
+        writer: Writer,
+        identity: Callable[[], ProcessIdentity],
+        placeholder: Callable[[str], str],
+        evidence_placeholder: Callable[[str], str],
+        max_pending: int = 1024,
+    ) -> None:
+        self._rules = rules
+        self._settings = settings
+        self._host = host
+        self._store = store
+        self._writer = writer
+        self._identity = identity
+        self._mask = placeholder
+        self.placeholder = evidence_placeholder
+        self.max_pending = max_pending
+        self.pending = 0
+        self.overloads = 0
+        self.counters: dict[str, Counters] = {}
+        self.listeners: list[Callable[[Event, Verdict], None]] = []
+        self._sessions: dict[tuple[str, str], _Session] = {}
+        self._states: OrderedDict[tuple[str, str], SessionState] = OrderedDict()
+        self._lists: dict[tuple[str, str], str] | None = None
+        self._cleaned: dict[str, str] = {}
+
+    async def inspect(self, event: Event) -> Verdict:
+        """Judge one event, record the verdict, and return it.
+
+        Raises:
+            Overloaded: the bounded queue is full; nothing was judged.
+        """
+        if self.pending >= self.max_pending:
+            self.overloads += 1
+            raise Overloaded(hint="retry after a second")
+        self.pending += 1
+        try:
+            key = (event.connector, event.correlation.session_id)
+            if not key[1]:
+                return await self._inspect(event, None)
+            session = self._sessions.setdefault(key, _Session())
+            session.waiting += 1
+            try:
+                async with session.lock:
+                    return await self._inspect(event, await self._state(key))
+            finally:
+                session.waiting -= 1
+                if not session.waiting:
+                    self._sessions.pop(key, None)
+        finally:
+            self.pending -= 1
+
+    async def record(self, batch: Batch) -> None:
+        """Record something that was not judged (an operator's change, a refused body).
+
+        Raises:
+            StoreUnavailable: it could not be recorded; list changes in it did not take effect.
+        """
+        await self._writer.commit(batch)
+        for change in batch.lists:
+            self._apply(change)
+
+    async def reject(self, connector: str, event_name: str, problem: str, body_bytes: int) -> None:
+        """Record a hook call that was refused before it became an event. Never raises."""
+        counters = self._count(connector)
+        counters.errors += 1
+        row = rows.rejected_row(
+            process=self._identity(),
+            now=utc_now(),
+            connector=connector,
+            event=event_name,
+            reason=problem,
+            clean=self.clean,
+            body_bytes=body_bytes,
+        )
+        try:
+            await self._writer.commit(Batch(row=row))
+        except StoreUnavailable as error:
+            log.error("a refused %s hook call could not be recorded: %s", connector, error.message)
+
+    def clean(self, text: str) -> str:
+        """Return a text that an agent chose with every secret in it masked.
+
+        Session ids, tool names and directories recur with every call, so what was found is remembered.
+        """
+        known = self._cleaned.get(text)
+        if known is None:
+            known = redaction.clean_text(text, self._mask, find=self._secrets_in, limit=CLEANED_CHARS)
+            if len(self._cleaned) >= CLEANED_CACHED:
+                self._cleaned.clear()
+            self._cleaned[text] = known
+        return known
+
+    def _secrets_in(self, text: str) -> Iterable[tuple[int, int]]:
+        rules = self._rules(self._settings.posture("").rule_pack)
+        found = run(detect(Event(kind=EventKind.COMPLETION, door=Door.CLI, text=text), rules, self._host()))
+        return ((span.start, span.end) for span in found.spans)
+
+    # ---- one evaluation ---------------------------------------------------------------------------
+
+    async def _inspect(self, event: Event, state: SessionState | None) -> Verdict:
+        began = time.perf_counter()
+        posture = self._settings.posture(event.connector)
+        counters = self._count(event.connector)
+        counters.requests += 1
+        evaluation_id = str(uuid.uuid4())
+        rules = self._rules(posture.rule_pack)
+        if event.kind is EventKind.LIFECYCLE and not event.faults:
+            verdict = _unjudged(evaluation_id, posture, "lifecycle event: recorded, not judged")
+        elif not posture.enabled:
+            verdict = _unjudged(evaluation_id, posture, "this connector is disabled: recorded, not judged")
+        else:
+            verdict = await self._judge(event, rules, posture, evaluation_id)
+        if event.kind is EventKind.TOOL_CALL:
+            counters.tool_inspections += 1
+            counters.tool_blocks += verdict.action is Action.BLOCK
+        after = _advance(state, event, verdict, self.placeholder) if state is not None else None
+        verdict = with_changes(verdict, step_idx=after.step_idx) if after is not None else verdict
+        try:
+            batch = rows.batch_for(
+                event,
+                verdict,
+                process=self._identity(),
+                placeholder=self.placeholder,
+                clean=self.clean,
+                elapsed_ms=(time.perf_counter() - began) * 1000,
+                now=utc_now(),
+                state=after,
+                rule_pack=posture.rule_pack,
+                rule_text=lambda rule_id: text_of(rules, rule_id),
+            )
+            await self._writer.commit(batch)
+        except StoreUnavailable as error:
+            counters.errors += 1
+            log.error("a verdict could not be recorded: %s", error.message)
+            verdict = unrecorded(verdict, posture)
+        else:
+            if after is not None:
+                self._remember(after)
+        for listener in self.listeners:
+            listener(event, verdict)
+        return verdict
+
+    async def _judge(self, event: Event, rules: RuleSet, posture: Posture, evaluation_id: str) -> Verdict:
+        listed = self._listed(event)
+        host = self._host()
+
+        def decided() -> Verdict:
+            verdict, _ = judge(
+                event,
+                rules,
+                host,
+                posture,
+                evaluation_id=evaluation_id,
+                listed=listed,
+                placeholder=self._mask,
+            )
+            return verdict
+
+        if _size(event) > LARGE_CHARS:
+            return await asyncio.to_thread(decided)
+        return decided()
+
+    # ---- session state ----------------------------------------------------------------------------
+
+    async def _state(self, key: tuple[str, str]) -> SessionState:
+        known = self._states.get(key)
+        if known is not None:
+            self._states.move_to_end(key)
+            return known
+        try:
+            stored = await asyncio.to_thread(self._store.session, *key)
+        except StoreUnavailable:
+            stored = None
+        return stored or SessionState(connector=key[0], session_id=key[1])
+
+    def _remember(self, state: SessionState) -> None:
+        self._states[state.connector, state.session_id] = state
+        self._states.move_to_end((state.connector, state.session_id))
+        while len(self._states) > SESSIONS_CACHED:
+            self._states.popitem(last=False)
+
+    # ---- lists ------------------------------------------------------------------------------------
+
+    def _load_lists(self) -> dict[tuple[str, str], str]:
+        if self._lists is None:
+            entries = [*self._store.entries("allow"), *self._store.entries("block")]
+            self._lists = {(entry.target_type, entry.target_name): entry.install for entry in entries}
+        return self._lists
+
+    def _apply(self, change: ListChange) -> None:
+        lists = self._load_lists()
+        if change.install:
+            lists[change.target_type, change.target_name] = change.install
+        else:
+            lists.pop((change.target_type, change.target_name), None)
+
+    def _listed(self, event: Event) -> Listed | None:
+        if event.kind is not EventKind.TOOL_CALL:
+            return None
+        try:
+            lists = self._load_lists()
+        except StoreUnavailable:
+            return Listed(verdict="error", rule_id="POLICY-LOOKUP-ERROR")
+        return listed_in(lists, event) if lists else None
+
+    def _count(self, connector: str) -> Counters:
+        counters = self.counters.setdefault(connector, Counters())
+        counters.last_activity_at = utc_now()
+        return counters
+
+
+def listed_in(lists: dict[tuple[str, str], str], event: Event) -> Listed | None:
+    """Return what the lists say of a tool call, most specific entry first.
+
+    Source: ``spec/guardrail.md`` §1.2.
+    """
+    server = event.mcp_server or mcp_server_of(event.tool)
+    for name in _scoped(event.connector, server):
+        if lists.get(("mcp", name)) == "block":
+            return Listed(verdict="block", rule_id="MCP-BLOCK", entry=name)
+    for name in _scoped(event.connector, event.tool):
+        install = lists.get(("tool", name))
+        if install == "block":
+            return Listed(verdict="block", rule_id="STATIC-BLOCK", entry=name)
+        if install == "allow":
+            return Listed(verdict="allow", rule_id="STATIC-ALLOW", entry=name)
+    return None
+
+
+def mcp_server_of(tool: str) -> str:
+    """Return the MCP server in ``mcp__<server>__<tool>`` or ``mcp:<server>:<tool>``; empty otherwise."""
+    for separator in ("__", ":"):
+        parts = tool.split(separator)
+        if len(parts) >= 3 and parts[0] == "mcp":
+            return parts[1]
+    return ""
+
+
+def utc_now() -> str:
+    """Return the present moment as rows carry it: UTC, RFC 3339, microseconds, ``Z``."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _scoped(connector: str, name: str) -> Iterable[str]:
+    if name:
+        if connector:
+            yield f"@{connector}/{name}"
+        yield name
+
+
+def _unjudged(evaluation_id: str, posture: Posture, why: str) -> Verdict:
+    return Verdict(
+        evaluation_id=evaluation_id,
+        action=Action.ALLOW,
+        raw_action=Action.ALLOW,
+        severity=Severity.NONE,
+        confidence=0.0,
+        mode=posture.mode,
+        trail=(why,),
+    )
+
+
+def _size(event: Event) -> int:
+    """Return roughly how many characters detection will read, without building them."""
+    total = len(event.text)
+    waiting: list[JSON] = [event.args, event.result]
+    while waiting and total <= LARGE_CHARS:
+        value = waiting.pop()
+        if isinstance(value, str):
+            total += len(value)
+        elif isinstance(value, dict):
+            total += 8 * len(value)
+            waiting.extend(value.values())
+        elif isinstance(value, (list, tuple)):
+            total += 8 * len(value)
+            waiting.extend(value)
+    return total
+
+
+def _advance(
+    state: SessionState, event: Event, verdict: Verdict, placeholder: Callable[[str], str]
+) -> SessionState:
+    """Return the session's state after one event.
+
+    A question that is asked again while it is pending leaves the state as it is. The turn counter follows
+    turn ids where the agent sends them, else prompts. Source: ``DECISIONS.md`` "A question asked twice",
+    ``spec/observability-and-audit.md`` §4 "step_idx rule".
+    """
+    asked = ""
+    if verdict.raw_action is Action.CONFIRM:
+        asked = placeholder(repr((event.name, event.tool, event.args, event.text)))
+        if asked == state.data.get("asked"):
+            return state
+    turn = event.correlation.turn_id
+    new_turn = turn != state.last_turn if turn else event.kind is EventKind.PROMPT
+    return SessionState(
+        connector=state.connector,
+        session_id=state.session_id,
+        step_idx=max(1, state.step_idx + new_turn),
+        last_turn=turn or state.last_turn,
+        events=state.events + 1,
+        data={"asked": asked} if asked else {},
+    )
+
+
+def lifecycle_batch(
+    action: str, *, process: ProcessIdentity, details: str = "", clean: Callable[[str], str] = str
+) -> Batch:
+    """Return the row of something the gateway itself did (``sidecar-start``, ``config-update`` …)."""
+    row = rows.plain_row(action, process=process, now=utc_now(), clean=clean, details=details)
+    return Batch(row=row)

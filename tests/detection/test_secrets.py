@@ -1,0 +1,260 @@
+from __future__ import annotations
+
+import base64
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.detection.examples import expand
+
+from defenseclaw.detection.secrets import (
+    MAX_PEM_CHARS,
+    VALIDATORS,
+    compact,
+    entropy,
+    is_placeholder,
+    is_private_key,
+    is_random,
+    is_template,
+    is_wordlike,
+    without_prefix,
+)
+
+
+def accepts(validator: str, value: str, before: str = "", after: str = "") -> bool:
+    whole = before + value + after
+    return VALIDATORS[validator](value, whole, len(before), len(before) + len(value))
+
+
+# Placeholders
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        # public samples
+        "IOSFODNN7EXAMPLE",
+        "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        # words
+        "your-api-key", "CHANGE_ME", "replace_me_please", "dummy", "fake_token_1", "not_a_real_key",
+        "TOKEN_HERE", "xxxxxxxxxxxx", "ExampleExample",
+        # runs
+        "abcdefghijklmnop", "ABCDEFGHIJ0123456789"[:10], "0123456789", "1234567890123", "xyz01234567",
+        "zyxwvuts",
+        # repeated units
+        "aaaaaaaaaaaa", "abc1abc1abc1", "abcd1234abcd1234abcd1234ab", "00000000000000000000",
+        # nothing
+        "", "--__--",
+    ],
+)  # fmt: skip
+def test_placeholders(value: str):
+    assert is_placeholder(value)
+
+
+@pytest.mark.parametrize("kind", ["alnum:36", "hex:32", "url:40", "base64chars:40", "upper:16", "lower:24"])
+def test_random_values_are_no_placeholders(kind: str):
+    for seed in range(200):
+        value = expand("{{" + kind + "}}", seed=seed)
+        assert not is_placeholder(value), value
+
+
+def test_a_unit_repeated_twice_is_not_enough():
+    assert not is_placeholder("q7Zk" * 2)
+    assert is_placeholder("q7Zk" * 3)
+
+
+@pytest.mark.parametrize(
+    "value", ["${PASSWORD}", "$PASS", "$(cat x)", "{{ key }}", "<token>", "%s", "%PASS%", "****"]
+)
+def test_references_are_templates(value: str):
+    assert is_template(value)
+
+
+@pytest.mark.parametrize("value", ["P@ss$word", "a{b}c", "100%", "hunter2"])
+def test_passwords_with_odd_characters_are_no_templates(value: str):
+    assert not is_template(value)
+
+
+@pytest.mark.parametrize(
+    "value", ["expiration_date_in_days", "SERVICE_ACCOUNT_NAME", "configuration", "phase2_name_of"]
+)
+def test_names_are_wordlike(value: str):
+    assert is_wordlike(value)
+
+
+def test_random_values_are_not_wordlike():
+    wordlike = [seed for seed in range(500) if is_wordlike(expand("{{alnum:24}}", seed=seed))]
+
+    assert wordlike == []
+
+
+def test_entropy_counts_bits_per_character():
+    assert entropy("") == 0.0
+    assert entropy("aaaa") == 0.0
+    assert entropy("abcd") == pytest.approx(2.0)
+    assert entropy("aabb") == pytest.approx(1.0)
+
+
+def test_compact_keeps_letters_and_digits():
+    assert compact("Ab-1_ c/é") == "ab1c"
+
+
+@pytest.mark.parametrize(
+    ("token", "rest"),
+    [
+        ("sk-ant-api03-abc", "abc"),
+        ("ghp_abc", "abc"),
+        ("glpat-abc", "abc"),
+        ("AKIAQQ", "QQ"),
+        ("plain", "plain"),
+    ],
+)
+def test_without_prefix(token: str, rest: str):
+    assert without_prefix(token) == rest
+
+
+@given(st.text(max_size=60))
+def test_every_validator_answers_for_any_text(value: str):
+    for name in VALIDATORS:
+        assert accepts(name, value, "x=", ";") in (True, False)
+
+
+def test_random_needs_entropy():
+    assert is_random("7Ghq2LmXw9Zt")
+    assert not is_random("aaaaaaaabb7")
+
+
+# Formats
+
+
+def jwt(header: str, payload: str) -> str:
+    return ".".join(
+        base64.urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in (header, payload)
+    )
+
+
+@pytest.mark.parametrize(
+    ("token", "want"),
+    [
+        (jwt('{"alg":"RS256"}', '{"sub":"1"}') + ".c2ln", True),
+        (jwt('{"alg":"none"}', "{}") + ".", True),
+        (jwt('{"typ":"JWT"}', "{}") + ".c2ln", False),
+        (jwt('{"alg":"RS256"}', "[1]") + ".c2ln", False),
+        (jwt("not json", "{}") + ".c2ln", False),
+        (jwt("[" * 20000, "{}") + ".c2ln", False),
+    ],
+    ids=["signed", "unsigned", "no algorithm", "payload is no object", "header is no JSON", "deep"],
+)
+def test_a_token_is_decoded_before_it_is_believed(token: str, want: bool):
+    assert accepts("jwt", token) is want
+
+
+@pytest.mark.parametrize(
+    ("password", "before", "after", "want"),
+    [
+        ("changeme", "postgres://app:", "@db.internal/app", True),
+        ("password", "postgres://app:", "@localhost/app", True),
+        ("$PGPASSWORD", "postgres://app:", "@localhost/app", False),
+        ("{password}", "postgres://app:", "@localhost/app", False),
+        ("secret1", "postgres://app:", "@host:5432/app", False),
+        ("tiger", "postgres://scott:", "@localhost/test", False),
+        ("tiger", "postgres://anna:", "@localhost/test", True),
+    ],
+)
+def test_a_weak_password_in_a_connection_string_is_real(password: str, before: str, after: str, want: bool):
+    assert accepts("connection-password", password, before, after) is want
+
+
+@pytest.mark.parametrize(
+    ("before", "value", "want"),
+    [
+        ('password = "', "Tr0ub4dor!x", True),
+        ('password = "', "changeme", True),
+        ('password = "', "password", False),
+        ("password_hash = '", "9f8Qw7!kkLm2", False),
+        ('"token": "', "k3Jq8ZrT5vXw2LmN", True),
+        ('"token": "', "short1A", False),
+        ('"secret_id": "', "k3Jq8ZrT5vXw2LmN", False),
+        ("token = ", "tokens[0].strip(x1)", False),
+        ("api_key = ", "3f2504e0-4f89-11d3-9a0c-0305e82c3301", True),
+        ("session_token = ", "3f2504e0-4f89-11d3-9a0c-0305e82c3301", False),
+        ("secret: ", "prod-eu-west-1-signing", False),
+        ('secret: "', "https://vault.acme.io/v1/x9Kq2", False),
+    ],
+)
+def test_what_counts_as_a_literal_secret(before: str, value: str, want: bool):
+    assert accepts("assigned-literal", value, before, before[-1]) is want
+
+
+def test_basic_credentials_are_decoded():
+    pair = base64.b64encode(b"admin:k9!fj2").decode()
+    words = base64.b64encode(b"no colon in it").decode()
+
+    assert accepts("header-token", pair, "Authorization: Basic ")
+    assert not accepts("header-token", words, "Authorization: Basic ")
+
+
+@pytest.mark.parametrize(
+    ("token", "want"),
+    [("xoxb-{{digits:12}}-{{digits:12}}-{{alnum:24}}", True), ("xoxb-1234-1234-{{alnum:24}}", False),
+     ("xoxb-my-bot-token-for-tests", False)],
+)  # fmt: skip
+def test_slack_tokens_name_a_workspace(token: str, want: bool):
+    assert accepts("slack-token", expand(token)) is want
+
+
+# Private keys
+
+
+@pytest.mark.parametrize("kind", ["RSA", "EC", "PKCS8", "OPENSSH"])
+def test_complete_keys_are_keys_however_their_lines_are_written(kind: str):
+    pem = expand("{{pem:" + kind + "}}")
+    lines = pem.splitlines()
+
+    assert is_private_key(pem)
+    assert is_private_key("\r\n".join(lines))
+    assert is_private_key("\\n".join(lines))
+    assert is_private_key("\\\\n".join(lines))
+    assert is_private_key("\n    ".join(lines))
+    assert is_private_key('\\n" +\n  "'.join(lines))
+
+
+def test_a_key_under_legacy_encryption_is_a_key():
+    body = expand("{{base64chars:64}}\n{{base64chars:64}}")
+    label = expand("RSA PRIVATE{{}} KEY")
+    headers = "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00112233445566778899AABBCCDDEEFF\n"
+
+    assert is_private_key(f"-----BEGIN {label}-----\n{headers}\n{body}\n-----END {label}-----")
+
+
+def test_an_openpgp_secret_key_is_a_key():
+    packet = bytes([0x95, 0x01, 0x00, 0x04]) + bytes(range(100))
+    label = expand("PGP PRIVATE{{}} KEY BLOCK")
+    body = base64.b64encode(packet).decode()
+
+    assert is_private_key(f"-----BEGIN {label}-----\nVersion: 1\n\n{body}\n=AbCd\n-----END {label}-----")
+    assert not is_private_key(f"-----BEGIN {label}-----\n\n{body[8:]}\n=AbCd\n-----END {label}-----")
+
+
+def break_body(pem: str) -> str:
+    first, *body, last = pem.splitlines()
+    return "\n".join([first, *body[:-1], last])
+
+
+@pytest.mark.parametrize("kind", ["RSA", "PKCS8", "OPENSSH"])
+def test_a_key_with_a_line_missing_is_no_key(kind: str):
+    assert not is_private_key(break_body(expand("{{pem:" + kind + "}}")))
+
+
+@pytest.mark.parametrize("change", ["footer", "label", "body", "size"])
+def test_what_is_no_complete_key(change: str):
+    pem = expand("{{pem:RSA}}")
+    broken = {
+        "footer": pem.replace("END RSA", "END EC"),
+        "label": pem.replace("RSA", "FUNNY"),
+        "body": pem.replace("\nMI", "\n..", 1),
+        "size": pem.replace("\n", "\n" * MAX_PEM_CHARS, 1),
+    }[change]
+
+    assert broken != pem
+    assert not is_private_key(broken)

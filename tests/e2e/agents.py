@@ -1,0 +1,106 @@
+"""Finds or installs the real agents, pinned by the lock files in ``agents/``. Fails loudly, never skips.
+
+They live in ``.e2e/`` of the repository, made once: Claude Code through npm, OmniGent in a virtual
+environment of a Python ≥ 3.12 that must be on the machine already.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+LOCKS = Path(__file__).parent / "agents"
+CACHE = REPOSITORY / ".e2e"
+
+
+@cache
+def claude_code() -> Path:
+    """Return the directory that holds the ``claude`` executable, installing it when it is missing."""
+    target = CACHE / "npm"
+    binary = target / "node_modules" / ".bin" / "claude"
+    wanted = (LOCKS / "package-lock.json").read_bytes()
+    kept = target / "package-lock.json"
+    if not (binary.exists() and kept.exists() and kept.read_bytes() == wanted):
+        npm = shutil.which("npm")
+        if npm is None:
+            raise RuntimeError("the end-to-end tests need Node.js with npm on PATH to install Claude Code")
+        target.mkdir(parents=True, exist_ok=True)
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(LOCKS / name, target / name)
+        subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=target, check=True, capture_output=True)
+    return binary.parent
+
+
+@cache
+def omnigent() -> Path:
+    """Return the ``bin`` directory of a virtual environment with OmniGent, made when it is missing."""
+    target = CACHE / "omnigent"
+    wanted = (LOCKS / "omnigent.lock").read_bytes()
+    kept = target / "omnigent.lock"
+    if not (kept.exists() and kept.read_bytes() == wanted):
+        python = newer_python()
+        shutil.rmtree(target, ignore_errors=True)
+        subprocess.run([python, "-m", "venv", "--without-pip", target], check=True)
+        install = [
+            *_uv(),
+            "pip",
+            "sync",
+            "--quiet",
+            "--require-hashes",
+            "--python",
+            target / "bin" / "python",
+        ]
+        subprocess.run([*install, LOCKS / "omnigent.lock"], check=True)
+        kept.write_bytes(wanted)
+    return target / "bin"
+
+
+@cache
+def newer_python() -> Path:
+    """Return a Python ≥ 3.12 of this machine.
+
+    Raises:
+        RuntimeError: there is none; OmniGent cannot be installed and its tests cannot run.
+    """
+    probe = "import sys, json; print(json.dumps([sys.executable, list(sys.version_info[:2])]))"
+    for candidate in _python_candidates():
+        try:
+            found = subprocess.run(
+                [candidate, "-c", probe], capture_output=True, text=True, timeout=20, check=True
+            )
+            executable, version = json.loads(found.stdout)
+        except (OSError, subprocess.SubprocessError, ValueError):
+            continue
+        if tuple(version) >= (3, 12):
+            return Path(executable)
+    raise RuntimeError(
+        "OmniGent needs Python 3.12 or newer and none was found (python3, python3.12-3.14 on PATH, pyenv "
+        "versions, DEFENSECLAW_E2E_PYTHON). Install one or set DEFENSECLAW_E2E_PYTHON."
+    )
+
+
+def _python_candidates() -> Iterator[str]:
+    if chosen := os.environ.get("DEFENSECLAW_E2E_PYTHON"):
+        yield chosen
+    for name in ("python3.12", "python3.13", "python3.14", "python3"):
+        yield from filter(None, [shutil.which(name)])
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    yield from (str(each) for each in sorted(pyenv.glob("3.1[2-9]*/bin/python3")))
+
+
+def _uv() -> list[str | Path]:
+    for candidate in (shutil.which("uv"), REPOSITORY / ".venv-uv" / "bin" / "uv"):
+        if candidate and Path(candidate).exists():
+            return [candidate]
+    target = CACHE / "uv"
+    if not (target / "bin" / "uv").exists():
+        subprocess.run([sys.executable, "-m", "venv", target], check=True)
+        subprocess.run([target / "bin" / "python", "-m", "pip", "install", "--quiet", "uv"], check=True)
+    return [target / "bin" / "uv"]

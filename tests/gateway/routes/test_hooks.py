@@ -1,0 +1,160 @@
+"""``/api/v1/<agent>/hook``. Source: seed "Connector hook responses", ``spec/gateway-api.md`` §20."""
+
+import base64
+import json
+
+import pytest
+
+from defenseclaw.connectors.base import registry
+from defenseclaw.gateway.bodies import HOOK_BODY
+
+CLAUDE = "/api/v1/claude-code/hook"
+OMNIGENT = "/api/v1/omnigent/hook"
+JSON = {"Content-Type": "application/json"}
+WIPE = {
+    "hook_event_name": "PreToolUse",
+    "session_id": "s1",
+    "tool_name": "Bash",
+    "tool_input": {"command": "rm -rf /"},
+}
+ENVELOPE = {
+    "action",
+    "raw_action",
+    "severity",
+    "mode",
+    "would_block",
+    "reason",
+    "findings",
+    "evaluation_id",
+    "rule_ids",
+}
+NATIVE = {"X-DefenseClaw-Answer": "native"}
+
+
+@pytest.mark.parametrize("connector", registry().values(), ids=lambda connector: connector.name)
+async def test_every_connector_with_a_hook_path_has_a_route(house, connector):
+    reply = await house.post(connector.hook_path, {"hook_event_name": "NoSuchEvent"})
+    assert reply.status_code == 200
+    assert reply.json()["action"] == "allow"
+    assert house.rows()[0]["connector"] == connector.name
+
+
+async def test_a_block_carries_the_seeds_fields_and_the_agents_own_answer(enforcing):
+    body = (await enforcing.post(CLAUDE, WIPE)).json()
+    assert set(body) >= ENVELOPE
+    assert (body["action"], body["raw_action"], body["would_block"]) == ("block", "block", False)
+    assert body["rule_ids"]
+    assert body["findings"][0].split(":")[0] in body["rule_ids"]
+    assert body["claude_code_output"]["hookSpecificOutput"]["permissionDecision"] == "deny"
+    (row,) = enforcing.rows("connector-hook")
+    assert row["evaluation_id"] == body["evaluation_id"]
+
+
+async def test_the_bridge_of_omnigent_reads_the_envelope(enforcing):
+    body = (await enforcing.post(OMNIGENT, {**WIPE, "omnigent_event_type": "tool_call"})).json()
+    assert body["action"] == "block"
+    assert body["reason"]
+
+
+async def test_observe_allows_and_says_so(house):
+    body = (await house.post(CLAUDE, WIPE)).json()
+    assert (body["action"], body["raw_action"], body["would_block"]) == ("allow", "block", True)
+    assert "would block in action mode" in body["additional_context"]
+
+
+async def test_a_clean_event_carries_its_evaluation_too(house):
+    body = (await house.post(CLAUDE, {"hook_event_name": "UserPromptSubmit", "prompt": "hello"})).json()
+    assert set(body) == ENVELOPE
+    assert (body["action"], body["severity"], body["rule_ids"]) == ("allow", "NONE", [])
+    assert body["evaluation_id"] == house.rows()[0]["evaluation_id"]
+
+
+async def test_the_operators_words_stand_in_for_the_reason_of_a_block(make_house):
+    house = await make_house(guardrail__mode="action", guardrail__block_message="Ask security.")
+    assert (await house.post(OMNIGENT, WIPE)).json()["reason"] == "Ask security."
+
+
+class TestNative:
+    async def test_a_block_is_what_the_hook_prints(self, enforcing):
+        reply = await enforcing.post(CLAUDE, WIPE, headers=NATIVE)
+        assert reply.status_code == 200
+        assert reply.headers["x-defenseclaw-exit-code"] == "0"
+        assert json.loads(reply.content)["hookSpecificOutput"]["permissionDecision"] == "deny"
+        assert base64.b64decode(reply.headers["x-defenseclaw-stderr"]) == b""
+        (row,) = enforcing.rows("connector-hook")
+        assert reply.headers["x-defenseclaw-evaluation-id"] == row["evaluation_id"]
+        assert reply.headers["x-defenseclaw-rule-ids"]
+
+    async def test_an_allow_prints_nothing(self, enforcing):
+        reply = await enforcing.post(
+            CLAUDE, WIPE | {"tool_input": {"command": "git status"}}, headers=NATIVE
+        )
+        assert (reply.status_code, reply.content) == (200, b"")
+        assert reply.headers["x-defenseclaw-exit-code"] == "0"
+        assert reply.headers["x-defenseclaw-rule-ids"] == ""
+
+
+UNREADABLE = {
+    "too large": b'{"tool_input":"' + b"x" * HOOK_BODY + b'"}',
+    "too deep": b'{"tool_input":' + b"[" * 5000 + b"]" * 5000 + b"}",
+    "not JSON": b"{",
+    "not UTF-8": b'{"tool_input":"\xff"}',
+    "not an object": b"[]",
+    "wrong shape": b'{"tool_input":"a string"}',
+}
+
+
+class TestUnreadable:
+    @pytest.mark.parametrize("body", UNREADABLE.values(), ids=UNREADABLE)
+    async def test_a_tool_call_is_denied_in_the_agents_language(self, enforcing, body):
+        headers = JSON | NATIVE | {"X-DefenseClaw-Hook-Event": "PreToolUse"}
+        reply = await enforcing.post(CLAUDE, body, headers=headers)
+        assert reply.status_code == 200
+        assert reply.json()["hookSpecificOutput"]["permissionDecision"] == "deny"
+        assert "INPUT-BOUND" in reply.headers["x-defenseclaw-rule-ids"]
+        assert len(enforcing.rows("connector-hook")) == 1
+
+    @pytest.mark.parametrize("body", UNREADABLE.values(), ids=UNREADABLE)
+    async def test_observe_lets_it_pass_and_records_it(self, house, body):
+        headers = JSON | {"X-DefenseClaw-Hook-Event": "PreToolUse"}
+        found = (await house.post(CLAUDE, body, headers=headers)).json()
+        assert (found["action"], found["rule_ids"]) == ("allow", ["INPUT-BOUND"])
+
+    @pytest.mark.parametrize(
+        ("body", "status", "code"),
+        [
+            (UNREADABLE["too large"], 413, "body_too_large"),
+            (UNREADABLE["too deep"], 400, "bad_json"),
+            (UNREADABLE["not JSON"], 400, "bad_json"),
+            (UNREADABLE["not an object"], 400, "bad_json"),
+            (b"{}", 400, "missing_field"),
+        ],
+    )
+    async def test_without_the_events_name_it_is_an_error_on_record(self, enforcing, body, status, code):
+        reply = await enforcing.post(CLAUDE, body, headers=JSON)
+        assert (reply.status_code, reply.json()["code"]) == (status, code)
+        (row,) = enforcing.rows("connector-hook")
+        assert json.loads(row["structured_json"])["result"] == "rejected"
+
+    async def test_an_event_nobody_names_is_said_so(self, house):
+        assert (await house.post(CLAUDE, {})).json()["error"] == "hook event name is required"
+
+
+async def test_the_header_names_the_event_when_the_payload_does_not(enforcing):
+    body = {name: value for name, value in WIPE.items() if name != "hook_event_name"}
+    reply = await enforcing.post(CLAUDE, body, headers={"X-DefenseClaw-Hook-Event": "PreToolUse"})
+    assert reply.json()["action"] == "block"
+
+
+async def test_a_large_body_is_judged_whole(enforcing):
+    padded = WIPE | {"tool_input": {"command": "true " + "x" * 2_000_000 + "\nrm -rf /"}}
+    assert (await enforcing.post(CLAUDE, padded)).json()["action"] == "block"
+
+
+async def test_ids_join_the_answer_and_the_row(house):
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    headers = {"traceparent": f"00-{trace}-00f067aa0ba902b7-01", "X-Request-Id": "r-9"}
+    reply = await house.post(CLAUDE, WIPE, headers=headers)
+    (row,) = house.rows()
+    assert (row["trace_id"], row["request_id"], row["session_id"]) == (trace, "r-9", "s1")
+    assert row["agent_instance_id"] == reply.headers["x-defenseclaw-agent-instance-id"] != ""
