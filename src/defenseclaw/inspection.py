@@ -136,15 +136,15 @@ def judge(
         evaluation_id=evaluation_id or str(uuid.uuid4()),
         listed=listed,
         masked=_masked(event, found, placeholder),
-        fix_for=lambda rule_id: text_of(rules, rule_id)[1],
+        fix_for=lambda rule_id: fix_of(rules, rule_id),
     )
     return verdict, found
 
 
-def text_of(rules: RuleSet, rule_id: str) -> tuple[str, str]:
-    """Return why a rule matters and what to do instead; empty for ids that are not rules."""
+def fix_of(rules: RuleSet, rule_id: str) -> str:
+    """Return a rule's one-sentence advice; empty for ids that are not rules."""
     rule = rules.find(rule_id)
-    return (rule.why, rule.fix) if rule is not None else ("", "")
+    return rule.fix if rule is not None else ""
 
 
 def host_context(host: Host, connectors: Iterable[Connector], control_ports: tuple[int, ...]) -> HostContext:
@@ -253,17 +253,17 @@ class Inspector:
         """Record a hook call that was refused before it became an event. Never raises."""
         counters = self._count(connector)
         counters.errors += 1
-        row = rows.rejected_row(
+        batch = rows.rejected(
+            connector=connector,
+            event_name=event_name,
+            problem=problem,
             process=self._identity(),
             now=utc_now(),
-            connector=connector,
-            event=event_name,
-            reason=problem,
-            clean=self.clean,
             body_bytes=body_bytes,
+            clean=self.clean,
         )
         try:
-            await self._writer.commit(Batch(row=row))
+            await self._writer.commit(batch)
         except StoreUnavailable as error:
             log.error("a refused %s hook call could not be recorded: %s", connector, error.message)
 
@@ -316,7 +316,7 @@ class Inspector:
                 now=utc_now(),
                 state=after,
                 rule_pack=posture.rule_pack,
-                rule_text=lambda rule_id: text_of(rules, rule_id),
+                fix_for=lambda rule_id: fix_of(rules, rule_id),
             )
             await self._writer.commit(batch)
         except StoreUnavailable as error:
@@ -497,5 +497,5 @@ def lifecycle_batch(
     action: str, *, process: ProcessIdentity, details: str = "", clean: Callable[[str], str] = str
 ) -> Batch:
     """Return the row of something the gateway itself did (``sidecar-start``, ``config-update`` …)."""
-    row = rows.plain_row(action, process=process, now=utc_now(), clean=clean, details=details)
+    row = rows.plain(action, process=process, now=utc_now(), clean=clean, details=details)
     return Batch(row=row)

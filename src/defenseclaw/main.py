@@ -28,6 +28,7 @@ from defenseclaw import __version__, daemon
 from defenseclaw.errors import DefenseClawError
 
 if TYPE_CHECKING:
+    from defenseclaw.audit.identity import Identity
     from defenseclaw.audit.journal import Journal
     from defenseclaw.audit.records import ProcessIdentity
     from defenseclaw.audit.store import Store
@@ -160,7 +161,7 @@ class Gateway:
         token = ensure_token(config, installation.data.env_file, installation.env)
         store = Store.open(installation.data.audit_db, durability=config.audit.durability)
         key = store.identity.derive("redaction")
-        journal = open_journal(installation)
+        journal = open_journal(installation, store.identity)
         writer = Writer(store, journal=journal)
         run_id = installation.env.get("DEFENSECLAW_RUN_ID") or str(uuid.uuid4())
         instance = str(uuid.uuid4())
@@ -301,10 +302,8 @@ class Gateway:
 
     def note_in_journal(self, line: Mapping[str, Any]) -> None:
         """Append one line to ``gateway.jsonl`` from the event loop, without waiting for it."""
-        if (journal := self.journal) is None:
-            return
-        task = asyncio.create_task(self.writer.call(lambda _appender: journal.append(line)))
-        task.add_done_callback(_report_failure)
+        if self.journal is not None:
+            asyncio.get_running_loop().run_in_executor(None, self.journal.append, line)
 
     def _write_runtime_files(self) -> None:
         """Tell hook scripts and bridges the present fail mode and address."""
@@ -319,12 +318,12 @@ class Gateway:
                 log.error("%s: %s", name, error.message)
 
     async def _enforce_retention(self) -> None:
-        from defenseclaw.audit.retention import EVERY_S, enforce_retention
+        from defenseclaw.audit.retention import EVERY_S, enforce
 
         while True:
             days = self.services.config.current.audit.retention_days
             try:
-                await enforce_retention(self.writer, retention_days=days, now_ms=time.time_ns() // 1_000_000)
+                await asyncio.to_thread(enforce, self.writer, retention_days=days)
             except DefenseClawError as error:
                 log.error("retention: %s", error.message)
             await asyncio.sleep(EVERY_S)
@@ -353,7 +352,7 @@ class Gateway:
         say("Verdicts appear below. Ctrl-C ends the gateway; `defenseclaw status` says what then holds.")
 
 
-def open_journal(installation: Installation) -> Journal | None:
+def open_journal(installation: Installation, identity: Identity) -> Journal | None:
     """Return ``gateway.jsonl``, or None when the operator switched it off."""
     from defenseclaw.audit.journal import Journal
 
@@ -362,7 +361,7 @@ def open_journal(installation: Installation) -> Journal | None:
         or not installation.config.current.audit.jsonl
     ):
         return None
-    return Journal(installation.data.journal)
+    return Journal(installation.data.journal, key=identity.derive("jsonl"))
 
 
 async def listen(bind: str, port: int) -> socket.socket:
@@ -573,19 +572,12 @@ def audit() -> None:
 @click.option("--include-activity", is_flag=True, help="Append operators' changes.")
 def export(output: str, limit: int, connector: str, include_activity: bool) -> None:
     """Write audit events as JSON lines, oldest first."""
-    from defenseclaw.audit.export import export_audit
-    from defenseclaw.audit.records import ProcessIdentity
+    from defenseclaw.audit.export import write_export
     from defenseclaw.audit.store import Store
     from defenseclaw.config.paths import DataDir
 
-    export_audit(
-        Store.open_to_read(DataDir.from_env(os.environ).audit_db),
-        sys.stdout.buffer if output == "-" else Path(output),
-        process=ProcessIdentity(run_id="", sidecar_instance_id="", binary_version=__version__),
-        limit=limit,
-        connector=connector,
-        include_activity=include_activity,
-    )
+    store = Store.open_to_read(DataDir.from_env(os.environ).audit_db)
+    write_export(store, output, limit=limit, connector=connector, include_activity=include_activity)
 
 
 if __name__ == "__main__":

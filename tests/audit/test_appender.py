@@ -69,19 +69,19 @@ def test_a_removed_file_is_made_anew_and_the_loss_stays_visible(store: Store, pa
 
 
 @pytest.mark.parametrize(
-    ("statement", "problem"),
+    ("statement", "bad_seq", "problem"),
     [
-        ("UPDATE chain_head SET signature='00'", "head was missing or changed"),
-        ("DELETE FROM chain_head", "head was missing or changed"),
-        ("INSERT INTO audit_events(seq, recorded, id) VALUES(3, 1, 'planted')", "row 3 does not follow"),
-        ("INSERT INTO scan_results(event_seq) VALUES(3)", "behind the signed head"),
-        ("INSERT INTO scan_findings(event_seq, position) VALUES(7, 0)", "row 3 is missing"),
-        ("UPDATE chain_head SET seq=1", "head was missing or changed"),
+        ("UPDATE chain_head SET signature='00'", 3, "head was missing or changed"),
+        ("DELETE FROM chain_head", 3, "head was missing or changed"),
+        ("UPDATE chain_head SET seq=1", 3, "head was missing or changed"),
+        ("INSERT INTO audit_events(seq, recorded, id) VALUES(3, 1, 'planted')", 3, "does not follow"),
+        ("INSERT INTO scan_results(event_seq) VALUES(3)", 3, "row 3 is missing"),
+        ("INSERT INTO scan_findings(event_seq, position) VALUES(7, 0)", 7, "row 7 is missing"),
     ],
-    ids=lambda value: value,
+    ids=lambda value: value if isinstance(value, str) else None,
 )
 def test_an_altered_end_does_not_stop_recording_and_is_not_covered_up(
-    store: Store, tamper: Tampering, statement: str, problem: str
+    store: Store, tamper: Tampering, statement: str, bad_seq: int, problem: str
 ) -> None:
     appender = store.appender()
     appender.append([a_batch(), a_batch()], NOW_MS)
@@ -91,9 +91,9 @@ def test_an_altered_end_does_not_stop_recording_and_is_not_covered_up(
     appender.close()
     assert store.count() >= 8
     report = verify(store)
-    assert not report.ok
+    assert (report.ok, report.first_bad_seq) == (False, bad_seq)
     assert problem in report.problem
-    assert report.first_bad_seq in (2, 3)
+    assert "break" in {checkpoint.kind for checkpoint in report.checkpoints}
 
 
 def test_the_end_cut_off_before_a_restart_is_not_covered_up(store: Store, tamper: Tampering) -> None:

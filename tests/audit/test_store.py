@@ -102,7 +102,10 @@ def test_reading_makes_nothing(path: Path) -> None:
 
 
 def test_two_processes_may_start_at_once(path: Path) -> None:
-    code = "import sys; from pathlib import Path; from defenseclaw.audit.store import Store; Store.open(Path(sys.argv[1]))"
+    code = (
+        "import sys; from pathlib import Path; from defenseclaw.audit.store import Store\n"
+        "Store.open(Path(sys.argv[1]))"
+    )
     started = [subprocess.Popen([sys.executable, "-c", code, path]) for _ in range(3)]
     assert [each.wait(30) for each in started] == [0, 0, 0]
     store = Store.open_to_read(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from datetime import UTC, datetime
 
 import pytest
 from tests.cli.conftest import Answering, Machine
@@ -176,6 +177,23 @@ class TestDoctor:
         assert kept.pop("captured_at")
         assert kept == report
         assert stat.S_IMODE(cache.stat().st_mode) == 0o600
+
+    def test_failures_of_hooks_are_counted_for_a_day(self, machine: Machine):
+        machine.run("init")
+        log = machine.data / "logs" / "hook-failures.jsonl"
+        log.parent.mkdir(mode=0o700)
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        failure = {"connector": "claudecode", "reason": "gateway unreachable"}
+        log.write_text(
+            json.dumps({"ts": "2020-01-01T00:00:00Z", **failure})
+            + "\nnot json\n[1]\n"
+            + json.dumps({"ts": now, **failure})
+        )
+        row = by_label(machine.json("doctor", code=1), "Hook failures")
+        assert (row["status"], row["detail"]) == (
+            "warn",
+            "1 in the last 24 hours; last: claudecode, gateway unreachable",
+        )
 
     def test_without_curl_hooks_cannot_work(self, machine: Machine):
         machine.run("init")

@@ -143,6 +143,25 @@ def test_credentials_are_owner_only_and_the_settings_hold_no_gateway_token(machi
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "line"),
+    [
+        ("guardrail.connectors.claudecode.hook_fail_mode", "closed", "fail_mode=closed"),
+        ("guardrail.hook_fail_mode", "closed", "fail_mode=closed"),
+        ("guardrail.connectors.claudecode.mode", "action", "fail_mode=closed"),
+        ("gateway.api_port", "19123", "gateway=127.0.0.1:19123"),
+    ],
+)
+def test_installed_hooks_learn_of_a_change_without_a_gateway(
+    machine: Machine, key: str, value: str, line: str
+):
+    machine.with_claude().run("setup", "claude-code", "--yes")
+    runtime = machine.data / "hooks" / ".runtime-claudecode.conf"
+    assert line not in runtime.read_text().splitlines()
+    machine.run("config", "set", key, value)
+    assert line in runtime.read_text().splitlines()
+
+
 class TestRemove:
     def test_restores_every_byte_and_the_configuration(self, machine: Machine):
         machine.with_claude('{\n\t"model" : "opus" }\n\n').run("init")

@@ -1,8 +1,14 @@
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from defenseclaw.config.document import MAX_BYTES, MAX_DEPTH, parse
+from defenseclaw.config.load import loads
+from defenseclaw.config.schema import Config
 from defenseclaw.errors import ConfigError
 
 
@@ -61,3 +67,12 @@ def test_null_and_empty_text_mean_not_set():
 def test_knows_the_line_of_each_key(keys: tuple[str | int, ...], line: int):
     document = parse(b"a: 1\ns:\n  b: 2\n  l:\n  - x\n  - y\n", "config.yaml")
     assert document.line_of(keys) == line
+
+
+@given(
+    st.binary(max_size=200) | st.text(alphabet="ab:- \n\t[]{}&*!|>#'\"?,%@`<~0", max_size=60).map(str.encode)
+)
+@settings(max_examples=300, deadline=None)
+def test_whatever_the_file_holds_is_decoded_or_refused(content: bytes):
+    with suppress(ConfigError):
+        assert isinstance(loads(content), Config)

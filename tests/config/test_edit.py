@@ -4,8 +4,12 @@ import stat
 from pathlib import Path
 
 import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from defenseclaw.config import edit
+from defenseclaw.config.commented import UNSET, edited
 from defenseclaw.config.load import load
 from defenseclaw.config.schema import Config
 from defenseclaw.errors import ConfigError, PackError
@@ -205,3 +209,37 @@ def test_a_new_key_joins_its_section(path: Path, before: str, after: str):
     path.write_text(before)
     edit.set_value(path, "guardrail.enabled", True)
     assert path.read_text() == after
+
+
+MAPPINGS = st.recursive(
+    st.sampled_from(["1", "'x'", "[a, b]", "{k: v}  # note", "text", "|\n  block\n"]),
+    lambda inner: st.dictionaries(st.sampled_from("abcde"), inner, min_size=1, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcde"), MAPPINGS, max_size=4),
+    st.sampled_from(["", "# end\n", "\n\n# end\n"]),
+)
+@settings(max_examples=100, deadline=None)
+def test_setting_then_unsetting_changes_the_meaning_of_nothing_else(tree: dict, tail: str):
+    text = _rendered(tree) + tail
+    there = edited(text, {"guardrail.mode": "action"})
+    assert there is not None
+    assert yaml.safe_load(there) == {**(yaml.safe_load(text) or {}), "guardrail": {"mode": "action"}}
+    back = edited(there, {"guardrail.mode": UNSET})
+    assert back is not None
+    assert (yaml.safe_load(back) or {}) == (yaml.safe_load(text) or {})
+    assert text.count("#") == back.count("#")
+
+
+def _rendered(tree: dict, depth: int = 0) -> str:
+    pad = "  " * depth
+    lines = []
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            lines.append(f"{pad}{name}:\n{_rendered(value, depth + 1)}")
+        else:
+            lines.append(f"{pad}{name}: {value}\n".replace("\n  block\n", f"\n{pad}  block\n"))
+    return "".join(lines)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,15 +79,15 @@ class House:
         return [row for row in rows if not action or row["action"] == action]
 
 
-MakeHouse = Callable[..., Awaitable[House]]
+MakeHouse = Callable[..., House]
 
 
 @pytest.fixture
-async def make_house(tmp_path: Path) -> AsyncIterator[MakeHouse]:
-    """Return a function that builds a gateway; its keyword arguments are configuration keys (``__`` = ``.``)."""
+def make_house(tmp_path: Path) -> Iterator[MakeHouse]:
+    """Return a function that builds a gateway from configuration keys, ``__`` for each dot."""
     built: list[Gateway] = []
 
-    async def make(**keys: Any) -> House:
+    def make(**keys: Any) -> House:
         home = tmp_path / f"home{len(built)}"
         home.mkdir()
         env = {"HOME": str(home), "DEFENSECLAW_HOME": str(home / "data"), "PATH": "/nowhere"}
@@ -109,15 +109,15 @@ async def make_house(tmp_path: Path) -> AsyncIterator[MakeHouse]:
 
 
 @pytest.fixture
-async def house(make_house: MakeHouse) -> House:
+def house(make_house: MakeHouse) -> House:
     """A gateway in observe mode, as it is after installation."""
-    return await make_house()
+    return make_house()
 
 
 @pytest.fixture
-async def enforcing(make_house: MakeHouse) -> House:
+def enforcing(make_house: MakeHouse) -> House:
     """A gateway in action mode with two connectors."""
-    return await make_house(
+    return make_house(
         guardrail__mode="action",
         guardrail__connectors__claudecode__enabled=True,
         guardrail__connectors__omnigent__enabled=True,

@@ -4,14 +4,15 @@ import json
 import uuid
 
 import pytest
+from tests.gateway.conftest import CLIENT
 
 from defenseclaw.gateway.bodies import API_BODY
 from defenseclaw.gateway.routing import all_routes
-from tests.gateway.conftest import CLIENT
 
 JSON = {"Content-Type": "application/json"}
 HOOK = "/api/v1/claude-code/hook"
 TOOL = "/api/v1/inspect/tool"
+PASS = {"X-DefenseClaw-Token": "TOKEN", **CLIENT}
 
 
 @pytest.mark.parametrize(
@@ -28,22 +29,22 @@ TOOL = "/api/v1/inspect/tool"
         ("GET", TOOL, {}, 401, "unauthorized"),
         ("GET", "/nowhere", {}, 401, "unauthorized"),
         ("POST", "/nowhere", {}, 401, "unauthorized"),
-        ("POST", TOOL, {"Authorization": "Bearer wrong", "X-DefenseClaw-Token": "TOKEN"}, 401, "unauthorized"),
+        ("POST", TOOL, PASS | {"Authorization": "Bearer wrong"}, 401, "unauthorized"),
         # then what a web page could have sent
         ("POST", TOOL, {"X-DefenseClaw-Token": "TOKEN", **JSON}, 403, "missing_client"),
         ("POST", "/nowhere", {"X-DefenseClaw-Token": "TOKEN"}, 403, "missing_client"),
-        ("POST", TOOL, {"X-DefenseClaw-Token": "TOKEN", **CLIENT, "Content-Type": "text/plain"}, 415, "unsupported_media_type"),
-        ("POST", TOOL, {"X-DefenseClaw-Token": "TOKEN", **CLIENT, **JSON, "Origin": "https://evil.example"}, 403, "origin_not_allowed"),
-        ("POST", TOOL, {"X-DefenseClaw-Token": "TOKEN", **CLIENT, **JSON, "Sec-Fetch-Site": "cross-site"}, 403, "cross_site"),
+        ("POST", TOOL, PASS | {"Content-Type": "text/plain"}, 415, "unsupported_media_type"),
+        ("POST", TOOL, PASS | JSON | {"Origin": "https://evil.example"}, 403, "origin_not_allowed"),
+        ("POST", TOOL, PASS | JSON | {"Sec-Fetch-Site": "cross-site"}, 403, "cross_site"),
         # then the route
         ("GET", "/nowhere", {"X-DefenseClaw-Token": "TOKEN"}, 404, "not_found"),
         ("GET", "/status/", {"X-DefenseClaw-Token": "TOKEN"}, 404, "not_found"),
         ("GET", "//status", {"X-DefenseClaw-Token": "TOKEN"}, 404, "not_found"),
         ("GET", TOOL, {"X-DefenseClaw-Token": "TOKEN"}, 405, "method_not_allowed"),
         ("HEAD", "/health", {"X-DefenseClaw-Token": "TOKEN"}, 405, None),
-        ("OPTIONS", TOOL, {"X-DefenseClaw-Token": "TOKEN", **CLIENT}, 405, "method_not_allowed"),
+        ("OPTIONS", TOOL, PASS, 405, "method_not_allowed"),
         # then the body
-        ("POST", TOOL, {"X-DefenseClaw-Token": "TOKEN", **CLIENT, **JSON}, 400, "bad_json"),
+        ("POST", TOOL, PASS | JSON, 400, "bad_json"),
         # and past it all
         ("GET", "/health", {"Host": "evil.example"}, 200, None),
         ("GET", "/health", {"Authorization": "Bearer wrong"}, 200, None),
@@ -51,7 +52,7 @@ TOOL = "/api/v1/inspect/tool"
         ("GET", "/status", {"Authorization": "Bearer TOKEN"}, 200, None),
         ("GET", "/status", {"X-DC-Auth": "Bearer TOKEN"}, 200, None),
     ],
-)  # fmt: skip
+)
 async def test_order_of_refusals(house, method, path, headers, status, code):
     sent = {name: value.replace("TOKEN", house.token) for name, value in headers.items()}
     async with house.client(None, headers={}) as client:
@@ -78,7 +79,7 @@ async def test_two_host_headers_are_refused(house):
 
 
 async def test_allowed_hosts_are_allowed(make_house):
-    house = await make_house(gateway__allowed_hosts=["gate.corp.example"])
+    house = make_house(gateway__allowed_hosts=["gate.corp.example"])
     async with house.client() as client:
         assert (await client.get("/status", headers={"Host": "gate.corp.example:1"})).status_code == 200
         assert (await client.get("/status", headers={"Host": "other.example"})).status_code == 403
@@ -222,7 +223,7 @@ async def test_a_fault_of_ours_is_a_500_without_a_word_of_content(house, monkeyp
 
 
 async def test_past_the_bound_of_evaluations_the_answer_is_503(make_house):
-    house = await make_house(gateway__max_pending=1)
+    house = make_house(gateway__max_pending=1)
     house.services.inspector.pending = 1
     reply = await house.post(TOOL, {"tool": "Read", "args": {}})
     assert (reply.status_code, reply.json()["code"], reply.headers["retry-after"]) == (503, "overloaded", "1")

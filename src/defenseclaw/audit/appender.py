@@ -128,7 +128,7 @@ class Appender:
             StoreUnavailable: nothing was removed.
         """
         try:
-            with translated(), self._database.writing() as connection:
+            with translated(), self._database.writing(busy_ms=self._patience_ms) as connection:
                 return _prune(connection, self._chain, before_ms, now_ms, limit)
         except StoreUnavailable:
             self._abandon()
@@ -160,12 +160,16 @@ class Appender:
         if self._file is not None and self._database.identity() != self._file:
             # Rows written to a deleted file would be lost without a sound.
             self.close()
-            with translated():
-                self._database.prepare(self._chain)
-        self._connection = self._database.appending(busy_ms=PROBE_BUSY_MS if self._ailing else BUSY_MS)
+            self._database.close()  # the readers look into the old file as well
+            self._database.prepare(self._chain)
+        self._connection = self._database.appending(busy_ms=self._patience_ms)
         self._file = self._database.identity()
         self._head = None
         return self._connection
+
+    @property
+    def _patience_ms(self) -> int:
+        return PROBE_BUSY_MS if self._ailing else BUSY_MS
 
     def _abandon(self) -> None:
         self._ailing = True
@@ -175,7 +179,7 @@ class Appender:
 
     def _read_head(self, now_ms: int) -> Head:
         """Take the stored head as ours, once it is shown to be the true end of the chain."""
-        with self._database.writing() as connection:
+        with self._database.writing(busy_ms=self._patience_ms) as connection:
             head, signature = head_of(connection) or (Head(0, ""), "")
             problem = self._problem_of(connection, head, signature)
             if problem:

@@ -249,8 +249,13 @@ def _known_problem(
     for checkpoint, signature in stored:
         if not chain.holds(signature, chain.sign_checkpoint(checkpoint)):
             return problem or f"the checkpoint at row {checkpoint.seq} is forged", bad_seq or checkpoint.seq
-        if checkpoint.problem and (not problem or bad_seq == checkpoint.seq + 1):
-            return checkpoint.problem, bad_seq or checkpoint.seq + 1
+        if not checkpoint.problem:
+            continue
+        after = checkpoint.seq + 1
+        if bad_seq is None or bad_seq == after:
+            problem, bad_seq = checkpoint.problem, after
+        elif bad_seq < after:
+            problem = f"{problem}; the gateway noticed at row {after}: {checkpoint.problem}"
     return problem, bad_seq
 
 

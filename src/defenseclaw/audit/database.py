@@ -72,9 +72,10 @@ class Database:
                 self._bring_up(chain)
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self, *, busy_ms: int = BUSY_MS) -> Iterator[Connection]:
         """Open a connection with one write transaction; commit at the end, roll back on an error."""
         with self._writers.begin() as connection:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={int(busy_ms)}")
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
 
@@ -114,7 +115,7 @@ class Database:
         return status.st_dev, status.st_ino
 
     def close(self) -> None:
-        """Close pooled connections."""
+        """Close pooled connections; the next use opens new ones."""
         self.readers.dispose()
         self._writers.dispose()
 

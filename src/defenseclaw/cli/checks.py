@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import shutil
 import stat
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from defenseclaw import __version__
 from defenseclaw.cli.agents import survey
@@ -21,6 +25,8 @@ from defenseclaw.errors import DefenseClawError, Unavailable
 
 START = "defenseclaw-gateway start"
 RESTART = "defenseclaw-gateway restart"
+FAILURES_READ_BYTES = 64 * 1024
+"""How much of the end of the failure log is looked at."""
 
 
 def run_checks(app: App) -> list[Check]:
@@ -36,6 +42,7 @@ def run_checks(app: App) -> list[Check]:
         ("curl", lambda: _check_curl(app)),
         ("Agents", lambda: _check_agents(app, config)),
         ("Connector residue", lambda: _check_residue(app, config)),
+        ("Hook failures", lambda: _check_failures(app)),
     ):
         rows += _guarded(label, check)
     return rows
@@ -253,6 +260,38 @@ def _check_residue(app: App, config: Config) -> Iterator[Check]:
         )
     if not left:
         yield Check(status="pass", label="Connector residue", detail="none")
+
+
+def _check_failures(app: App) -> Iterator[Check]:
+    path = app.data.hook_failures
+    since = (datetime.now(UTC) - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    recent = [each for each in _last_failures(path) if str(each.get("ts", "")) >= since]
+    if not recent:
+        yield Check(status="pass", label="Hook failures", detail="none in the last 24 hours")
+        return
+    last = recent[-1]
+    yield Check(
+        status="warn",
+        label="Hook failures",
+        detail=f"{len(recent)} in the last 24 hours; last: {last.get('connector')}, {last.get('reason')}",
+        mend=f"read {path}",
+    )
+
+
+def _last_failures(path: Path) -> list[dict[str, Any]]:
+    """Return the decodable lines at the end of the log."""
+    if not path.is_file():
+        return []
+    with path.open("rb") as log:
+        log.seek(max(0, path.stat().st_size - FAILURES_READ_BYTES))
+        lines = log.read(FAILURES_READ_BYTES).splitlines()
+    found = []
+    for line in lines:
+        with contextlib.suppress(ValueError, RecursionError):
+            decoded = json.loads(line)
+            if isinstance(decoded, dict):
+                found.append(decoded)
+    return found
 
 
 def _check_store(app: App) -> Iterator[Check]:

@@ -144,6 +144,7 @@ def _prepare(app: App, mode: str | None, fail_mode: str | None) -> str:
     installing.prepare(app)
     chosen = {"guardrail.mode": mode, "guardrail.hook_fail_mode": fail_mode}
     edit.set_values(app.data.config, {key: value for key, value in chosen.items() if value is not None})
+    installing.refresh_runtime(app)
     return str(app.data.config)
 
 

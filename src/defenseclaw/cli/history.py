@@ -1,4 +1,7 @@
-"""What the commands ask of the audit store. A store that is not there yet is an empty one."""
+"""What the commands ask of the audit store. A store that is not there yet is an empty one.
+
+The store's libraries take longer to import than most commands to run, so they wait until there is a store.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from defenseclaw.audit.chain import VerifyReport, verify
-from defenseclaw.audit.records import AuditRow, ScanRow
-from defenseclaw.audit.store import Store
 from defenseclaw.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from defenseclaw.audit.chain import VerifyReport
+    from defenseclaw.audit.records import AuditRow, ScanRow
+    from defenseclaw.audit.store import Store
 
 VERIFIED_IN_PASSING = 50_000
 """Up to this many rows ``doctor`` walks the whole chain; above it, it checks the signed head."""
@@ -41,6 +46,8 @@ def opened(path: Path) -> Iterator[Store]:
         raise StoreUnavailable(
             f"nothing has been recorded yet in {path}", hint="start the gateway: defenseclaw-gateway start"
         )
+    from defenseclaw.audit.store import Store
+
     store = Store.open_to_read(path)
     try:
         yield store
@@ -87,12 +94,16 @@ def verified(path: Path) -> VerifyReport:
         StoreUnavailable: there is no store, no installation key, or it cannot be read.
     """
     with opened(path) as store:
+        from defenseclaw.audit.chain import verify
+
         return verify(store)
 
 
 def integrity(path: Path) -> tuple[str, str]:
     """Return (problem, summary); the problem is empty when all is well."""
     with opened(path) as store:
+        from defenseclaw.audit.chain import verify
+
         count = store.count()
         if count <= VERIFIED_IN_PASSING:
             report = verify(store)

@@ -21,7 +21,7 @@ from defenseclaw.config import edit
 from defenseclaw.config.load import configured_connectors, default_fail_mode, posture
 from defenseclaw.config.schema import Config
 from defenseclaw.config.token import ensure_token
-from defenseclaw.connectors import disk, files
+from defenseclaw.connectors import disk, files, runtime
 from defenseclaw.connectors.base import Change, Connector, Host, Plan, SetupOptions, by_any_name, registry
 from defenseclaw.errors import DefenseClawError, SetupError
 from defenseclaw.vocabulary import FailMode, Mode
@@ -130,6 +130,22 @@ def install(
         fail_mode=options.fail_mode,
         applied=not dry_run,
     )
+
+
+def refresh_runtime(app: App) -> list[str]:
+    """Tell installed hooks and bridges the present fail mode and address; return what could not be told.
+
+    The running gateway does the same; this holds while it is down.
+    """
+    config = app.config()
+    host = app.host(config)
+    problems = []
+    for connector in registry().values():
+        try:
+            runtime.write_runtime(host, connector, posture(config, connector.name).fail_mode)
+        except SetupError as error:
+            problems.append(f"{connector.title}: {error.message}")
+    return problems
 
 
 def remove(host: Host, connector: Connector) -> list[str]:

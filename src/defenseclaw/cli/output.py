@@ -86,6 +86,12 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, tit
     console().print(table)
 
 
+def print_heading(text: str) -> None:
+    """Print an empty line and a heading."""
+    click.echo()
+    click.secho(printable(text), bold="NO_COLOR" not in os.environ)
+
+
 def print_fields(pairs: Iterable[tuple[str, object]]) -> None:
     """Print ``name  value`` lines, the values aligned."""
     shown = [(name, printable(str(value))) for name, value in pairs]

@@ -10,7 +10,7 @@ import click
 
 from defenseclaw.cli.context import App
 from defenseclaw.cli.history import Recorded
-from defenseclaw.cli.output import print_fields, print_json, print_table, printable
+from defenseclaw.cli.output import print_fields, print_heading, print_json, print_table, printable
 from defenseclaw.cli.validation import load_rules
 from defenseclaw.config.load import posture, profile_of
 from defenseclaw.connectors.base import registry
@@ -117,12 +117,12 @@ def show(answer: Judged) -> None:
     if answer.detection.facts is not None:
         _show_facts(answer.detection.facts)
     _show_findings(answer.rules, answer.verdict.findings)
-    _heading("Decision")
+    print_heading("Decision")
     for number, step in enumerate(answer.verdict.trail, 1):
         click.echo(f"  {number}. {printable(step)}")
     verdict = answer.verdict
     would = f" (would {verdict.raw_action})" if verdict.action is not verdict.raw_action else ""
-    _heading("Result")
+    print_heading("Result")
     print_fields(
         [
             ("Action", f"{verdict.action}{would}"),
@@ -152,7 +152,7 @@ def show_recorded(app: App, recorded: Recorded, *, as_json: bool) -> None:
     print_fields([(name, value) for name, value in recorded.row.items() if value not in ("", None, {})])
     for finding in recorded.findings:
         rule = advice[finding["rule_id"]]
-        _heading(f"{finding['rule_id']}: {finding['title']} ({finding['severity']})")
+        print_heading(f"{finding['rule_id']}: {finding['title']} ({finding['severity']})")
         print_fields(
             _set(
                 [
@@ -163,13 +163,13 @@ def show_recorded(app: App, recorded: Recorded, *, as_json: bool) -> None:
             )
         )
     if recorded.trail:
-        _heading("Decision")
+        print_heading("Decision")
         for number, step in enumerate(recorded.trail, 1):
             click.echo(f"  {number}. {printable(step)}")
 
 
 def _show_facts(facts: Facts) -> None:
-    _heading("Understood")
+    print_heading("Understood")
     issues = f" ({', '.join(facts.issues)})" if facts.issues else ""
     print_fields([("Tool", f"{facts.tool} ({facts.tool_class})"), ("Parse", f"{facts.parse}{issues}")])
     if facts.commands:
@@ -218,7 +218,7 @@ def _command_row(command: Command) -> tuple[object, ...]:
 
 
 def _show_findings(rules: RuleSet, findings: Iterable[Finding]) -> None:
-    _heading("Findings")
+    print_heading("Findings")
     found = list(findings)
     if not found:
         click.echo("  none")
@@ -243,11 +243,6 @@ def _finding(rules: RuleSet, finding: Finding) -> dict[str, Any]:
         "why": rule.why if rule else "",
         "fix": rule.fix if rule else "",
     }
-
-
-def _heading(text: str) -> None:
-    click.echo()
-    click.secho(printable(text), bold=True)
 
 
 def _words(words: Iterable[str]) -> str:

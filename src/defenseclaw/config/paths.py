@@ -73,6 +73,11 @@ class DataDir:
         return self.root / "connector_backups"
 
     @property
+    def hook_failures(self) -> Path:
+        """What hooks and bridges could not get decided, one JSON object a line."""
+        return self.root / "logs" / "hook-failures.jsonl"
+
+    @property
     def doctor_cache(self) -> Path:
         """Last result of ``doctor``."""
         return self.root / "doctor_cache.json"

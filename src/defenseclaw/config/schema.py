@@ -20,7 +20,7 @@ class Section(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A mapping in the file."""
 
 
-class ConfigReload(Section):
+class ConfigReload(Section, frozen=True):
     """How changes of the file are taken up."""
 
     mode: Annotated[
@@ -29,7 +29,7 @@ class ConfigReload(Section):
     ] = "hot"
 
 
-class Gateway(Section):
+class Gateway(Section, frozen=True):
     """The HTTP API of the gateway."""
 
     api_bind: Annotated[str, Meta(description="Address the API listens on.")] = "127.0.0.1"
@@ -51,7 +51,7 @@ class Gateway(Section):
     config_reload: ConfigReload = field(default_factory=ConfigReload)
 
 
-class Hilt(Section):
+class Hilt(Section, frozen=True):
     """Approvals by a person (human in the loop)."""
 
     enabled: Annotated[bool, Meta(description="Ask a person before severe findings pass.")] = False
@@ -60,7 +60,7 @@ class Hilt(Section):
     ] = "HIGH"
 
 
-class ConnectorGuardrail(Section):
+class ConnectorGuardrail(Section, frozen=True):
     """Posture of one connector; what is left out is inherited from `guardrail`."""
 
     enabled: Annotated[bool, Meta(description="Whether this connector is governed.")] = True
@@ -75,7 +75,7 @@ class ConnectorGuardrail(Section):
     hilt: Hilt | None = None
 
 
-class Guardrail(Section):
+class Guardrail(Section, frozen=True):
     """What is inspected and what follows."""
 
     enabled: Annotated[bool, Meta(description="Master switch.")] = True
@@ -97,7 +97,7 @@ class Guardrail(Section):
     hilt: Hilt = field(default_factory=Hilt)
 
 
-class Audit(Section):
+class Audit(Section, frozen=True):
     """The audit store."""
 
     retention_days: Annotated[
@@ -110,14 +110,14 @@ class Audit(Section):
     jsonl: Annotated[bool, Meta(description="Write `gateway.jsonl` beside the store.")] = True
 
 
-class Agent(Section):
+class Agent(Section, frozen=True):
     """Default identity of agents on events that carry none."""
 
     id: str = ""
     name: str = ""
 
 
-class Config(Section):
+class Config(Section, frozen=True):
     """The whole of ``config.yaml``."""
 
     config_version: int = 7

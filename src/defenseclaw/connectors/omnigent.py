@@ -164,9 +164,7 @@ class OmniGent(Connector):
         token = runtime.setup_token(host, self.name)
         changes = runtime.runtime_changes(host, self, options.fail_mode, token=token, uses_curl=False)
         changes.append(
-            Change(
-                path=module_path(host), content=_render_bridge(host), logical="module", why="policy bridge"
-            )
+            Change(path=module_path(host), content=render_bridge(host), logical="module", why="policy bridge")
         )
         if python is not None:
             pth, line = python.purelib / PTH, pth_line(module_path(host).parent)
@@ -277,7 +275,7 @@ class OmniGent(Connector):
         mend = f"defenseclaw setup {self.command_name}"
         module = module_path(host)
         now = disk.look(module)
-        if now.content != _render_bridge(host) or now.mode != 0o600:
+        if now.content != render_bridge(host) or now.mode != 0o600:
             return Check(
                 status="fail", label="Policy bridge", detail=f"{module} is missing or changed", mend=mend
             )
@@ -349,7 +347,8 @@ def _warnings(config: Path, content: bytes) -> tuple[str, ...]:
     return (f"`condition:` on {where} skips the policy unless labels match",) if is_gated(content) else ()
 
 
-def _render_bridge(host: Host) -> bytes:
+def render_bridge(host: Host) -> bytes:
+    """Return the bridge, bound to the data directory; it holds no secret."""
     values = {
         "TOKEN_FILE": runtime.token_path(host, OmniGent.name),
         "RUNTIME_FILE": runtime.runtime_path(host, OmniGent.name),

@@ -19,6 +19,7 @@ from cel_expr_python import cel
 
 from defenseclaw.detection.expressions import CALL_FIELDS, COLLECTIONS, Key, Outline, outline
 from defenseclaw.detection.facts import Command, Facts, Flow, NetworkFact, PathFact
+from defenseclaw.detection.text import encodable
 from defenseclaw.errors import PackError
 
 MAX_WITNESS_TRIES: Final = 64
@@ -99,10 +100,6 @@ class ConditionSet:
             name: sorted({key.field for key in self._index if key.collection == name and key.field})
             for name in ("", *COLLECTIONS)
         }
-        self.programs = frozenset(
-            str(key.value) for key in self._index if (key.collection, key.field) == ("commands", "program")
-        )
-        """Programs that the conditions know by name: safe to repeat in an explanation."""
 
     def __len__(self) -> int:
         return len(self._conditions)
@@ -125,7 +122,7 @@ class ConditionSet:
         candidates = self.candidates(acting)
         if not candidates:
             return
-        bindings = acting.bindings(cwd)
+        bindings = _encodable(acting.bindings(cwd))
         activation = _ENVIRONMENT.Activation(bindings)
         for condition in candidates:
             try:
@@ -162,12 +159,24 @@ def without_previews(facts: Facts) -> Facts:
     )
 
 
+def _encodable(value: Any) -> Any:  # noqa: ANN401 - bindings nest maps, lists and scalars
+    """Return bindings without lone surrogates, which CEL cannot take in."""
+    if isinstance(value, str):
+        return encodable(value)
+    if isinstance(value, dict):
+        return {name: _encodable(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_encodable(item) for item in value]
+    return value
+
+
 def _witness(condition: Condition, facts: Facts, bindings: Mapping[str, Any]) -> Witness:
     """Narrow each list to one element with which the condition still holds."""
     found: dict[str, Any] = {}
     narrowed = dict(bindings)
     for collection in ("paths", "network", "flows", "commands"):
-        if collection not in condition.outline.collections:
+        decides = collection in condition.outline.collections and bool(narrowed[collection])
+        if not decides or _holds(condition, {**narrowed, collection: []}):
             continue
         for at in range(min(len(narrowed[collection]), MAX_WITNESS_TRIES)):
             attempt = {**narrowed, collection: [bindings[collection][at]]}
@@ -175,7 +184,7 @@ def _witness(condition: Condition, facts: Facts, bindings: Mapping[str, Any]) ->
                 found[collection] = getattr(facts, collection)[at]
                 narrowed = attempt
                 break
-    command = found.get("commands") or _owner(facts, found)
+    command = _owner(facts, found) or found.get("commands")
     return Witness(
         command=command, path=found.get("paths"), network=found.get("network"), flow=found.get("flows")
     )

@@ -21,6 +21,7 @@ from typing import Final
 from defenseclaw.detection.conditions import Held, Witness, without_previews
 from defenseclaw.detection.facts import Facts, Need, Snapshot
 from defenseclaw.detection.patterns import PatternOverload, PatternSet
+from defenseclaw.detection.programs import TABLE as PROGRAMS
 from defenseclaw.detection.ruleset import BUILT_IN, INPUT_BOUND, INTERNAL_FAULT, Rule, RuleSet, Subject
 from defenseclaw.detection.secrets import VALIDATORS
 from defenseclaw.detection.text import Subject as Scanned
@@ -247,6 +248,13 @@ _READINGS: Final = {
 }
 
 
+_CONTEXT_WORDS: Final = {
+    "nested": "in nested program text",
+    "heredoc": "in a here-document",
+    "deferred": "later",
+}
+
+
 def _code(facts: Facts) -> Iterator[str]:
     for command in facts.commands:
         if command.code:
@@ -269,28 +277,28 @@ def _evidence(witness: Witness) -> str:
 def explain(rules: RuleSet, held: Held) -> str:
     """Say which facts made a condition hold, in words of the closed vocabularies only.
 
-    Programs are named only if the pack itself names them, so nothing an agent wrote is repeated.
+    Programs are named only if we know them, so nothing an agent wrote is repeated.
     """
     words = rules.conditions.words(held.rule_id)
     parts = [
-        *_command_words(held.witness, words, rules.conditions.programs),
+        *_command_words(held.witness, words),
         *_fact_words(held.witness, words),
     ]
     return "; ".join(parts) or "the call as a whole"
 
 
-def _command_words(witness: Witness, words: frozenset[str], programs: frozenset[str]) -> Iterator[str]:
+def _command_words(witness: Witness, words: frozenset[str]) -> Iterator[str]:
     command = witness.command
     if command is None:
         return
-    said = [command.program if command.program in programs else "a command"]
+    said = [command.program if command.program in PROGRAMS else "a command"]
     said += _readable(command.traits & words) or _readable(command.operations & words)
     if command.privileged:
         said.append("as another user")
     if command.where != "host":
         said.append({"container": "in a container", "remote": "on another host"}[command.where])
     if command.context != "top":
-        said.append(f"in a {command.context}")
+        said.append(_CONTEXT_WORDS.get(command.context, f"in a {command.context}"))
     yield ", ".join(said)
 
 

@@ -78,8 +78,8 @@ _CLOSED_FIELDS: Final[dict[tuple[str, str], str]] = {
     ("commands", "where"): "host container remote",
     ("commands", "context"): "top substitution subshell function nested heredoc script deferred",
     ("paths", "access"): (
-        "read write append delete execute list search metadata permission copy_from copy_to link connect"
-        " mount"
+        "read write append delete execute list search metadata permission copy_from copy_to move link"
+        " connect mount"
     ),
     ("network", "action"): "connect listen download upload dns tunnel scan",
     ("network", "scope"): "loopback link_local private public unknown",

@@ -36,21 +36,79 @@ EVERYTHING: Final = frozenset({"*", ".*", "*.*", "**", ".??*", ".[!.]*", ".[^.]*
 """Last components that mean all that is in the directory."""
 
 TOP_LEVEL: Final = frozenset(
-    "etc bin sbin usr var home root opt boot lib lib32 lib64 libx32 srv mnt media dev proc sys run "
-    "users system library applications private volumes cores".split()
+    [
+        "etc",
+        "bin",
+        "sbin",
+        "usr",
+        "var",
+        "home",
+        "root",
+        "opt",
+        "boot",
+        "lib",
+        "lib32",
+        "lib64",
+        "libx32",
+        "srv",
+        "mnt",
+        "media",
+        "dev",
+        "proc",
+        "sys",
+        "run",
+        "users",
+        "system",
+        "library",
+        "applications",
+        "private",
+        "volumes",
+        "cores",
+    ]
 )
 SYSTEM_DIRS: Final = frozenset(
     {f"/{name}" for name in TOP_LEVEL}
     | {
-        "/usr/bin", "/usr/sbin", "/usr/lib", "/usr/lib64", "/usr/share", "/usr/local", "/usr/local/bin",
-        "/usr/include", "/usr/libexec", "/var/lib", "/var/log", "/var/spool", "/var/run", "/var/db",
-        "/system/library", "/etc/ssh", "/etc/systemd", "/etc/pam.d", "/etc/ssl", "/dev/mapper",
+        "/usr/bin",
+        "/usr/sbin",
+        "/usr/lib",
+        "/usr/lib64",
+        "/usr/share",
+        "/usr/local",
+        "/usr/local/bin",
+        "/usr/include",
+        "/usr/libexec",
+        "/var/lib",
+        "/var/log",
+        "/var/spool",
+        "/var/run",
+        "/var/db",
+        "/system/library",
+        "/etc/ssh",
+        "/etc/systemd",
+        "/etc/pam.d",
+        "/etc/ssl",
+        "/dev/mapper",
     }
-)  # fmt: skip
+)
 SYSTEM_TREES: Final = (
-    "/etc/", "/usr/", "/bin/", "/sbin/", "/lib/", "/lib32/", "/lib64/", "/boot/", "/dev/", "/proc/", "/sys/",
-    "/var/log/", "/var/spool/", "/system/", "/library/", "/run/systemd/",
-)  # fmt: skip
+    "/etc/",
+    "/usr/",
+    "/bin/",
+    "/sbin/",
+    "/lib/",
+    "/lib32/",
+    "/lib64/",
+    "/boot/",
+    "/dev/",
+    "/proc/",
+    "/sys/",
+    "/var/log/",
+    "/var/spool/",
+    "/system/",
+    "/library/",
+    "/run/systemd/",
+)
 USER_TREES: Final = ("/usr/local/", "/usr/src/app", "/usr/src/", "/library/caches/")
 """Below a system directory, but what people build and install there is theirs."""
 TEMPORARY: Final = frozenset({"/tmp", "/var/tmp", "/dev/shm"})  # noqa: S108 -- names that are classified
@@ -60,8 +118,22 @@ HARMLESS_DEVICES: Final = frozenset(
     {"null", "zero", "full", "random", "urandom", "tty", "stdin", "stdout", "stderr", "console", "ptmx"}
 )
 BLOCK_DEVICES: Final = (
-    "sd", "hd", "vd", "xvd", "nvme", "mmcblk", "disk", "rdisk", "loop", "mapper/", "dm-", "md", "nbd", "zd", "block/",
-)  # fmt: skip
+    "sd",
+    "hd",
+    "vd",
+    "xvd",
+    "nvme",
+    "mmcblk",
+    "disk",
+    "rdisk",
+    "loop",
+    "mapper/",
+    "dm-",
+    "md",
+    "nbd",
+    "zd",
+    "block/",
+)
 
 # ---- names below a home -----------------------------------------------------------------------------
 
@@ -73,7 +145,10 @@ HOME_FILES: Final[dict[str, _Classes]] = {
     **_each("npmrc", ".npmrc\n.yarnrc.yml\n.config/npm/npmrc"),
     **_each("pypirc", ".pypirc"),
     **_each("git_credentials", ".git-credentials\n.config/git/credentials"),
-    **_each("netrc", ".netrc\n_netrc\n.pgpass\n.my.cnf\n.mylogin.cnf\n.htpasswd\n.authinfo\n.authinfo.gpg\n.fetchmailrc"),
+    **_each(
+        "netrc",
+        ".netrc\n_netrc\n.pgpass\n.my.cnf\n.mylogin.cnf\n.htpasswd\n.authinfo\n.authinfo.gpg\n.fetchmailrc",
+    ),
     **_each(
         "token_file",
         """.huggingface/token
@@ -132,7 +207,9 @@ HOME_FILES: Final[dict[str, _Classes]] = {
         appdata/roaming/github cli/hosts.yml""",
     ),
     **_each("agent_credentials", ".claude/.credentials.json\n.codex/auth.json\n.gemini/oauth_creds.json"),
-    **_each("wallet", ".bitcoin/wallet.dat\n.ethereum/keystore\n.config/solana/id.json\n.agent-private-key-secure"),
+    **_each(
+        "wallet", ".bitcoin/wallet.dat\n.ethereum/keystore\n.config/solana/id.json\n.agent-private-key-secure"
+    ),
     **_each("authorized_keys ssh_dir", ".ssh/authorized_keys\n.ssh/authorized_keys2"),
     **_each("ssh_private_key ssh_dir", ".ssh/id_rsa\n.ssh/id_ed25519\n.ssh/id_ecdsa\n.ssh/id_dsa"),
     **_each("ssh_config ssh_dir", ".ssh/config"),
@@ -216,7 +293,10 @@ HOME_TREES: Final[dict[str, _Classes]] = {
     **_each("token_file", ".password-store\n.config/op"),
     **_each("keyring", ".local/share/keyrings\nlibrary/keychains\n.local/share/kwalletd"),
     **_each("openclaw_state", ".openclaw"),
-    **_each("agent_config", ".claude/hooks\n.claude/plugins\n.copilot/hooks\n.config/opencode/plugin\n.openclaw/extensions"),
+    **_each(
+        "agent_config",
+        ".claude/hooks\n.claude/plugins\n.copilot/hooks\n.config/opencode/plugin\n.openclaw/extensions",
+    ),
     **_each("autostart", ".config/autostart\nlibrary/launchagents"),
     **_each("systemd_unit", ".config/systemd/user\n.local/share/systemd/user"),
     **_each("shell_profile", ".config/fish/conf.d\n.bashrc.d\n.zshrc.d\n.profile.d"),
@@ -240,17 +320,26 @@ HOME_BY_PARTS: Final = _by_parts(
 
 SYSTEM_FILES: Final[dict[str, _Classes]] = {
     **_each("etc_passwd", "/etc/passwd\n/etc/group\n/etc/passwd-\n/etc/group-"),
-    **_each("etc_shadow", "/etc/shadow\n/etc/gshadow\n/etc/shadow-\n/etc/gshadow-\n/etc/master.passwd\n/etc/security/opasswd"),
+    **_each(
+        "etc_shadow",
+        "/etc/shadow\n/etc/gshadow\n/etc/shadow-\n/etc/gshadow-\n/etc/master.passwd\n/etc/security/opasswd",
+    ),
     **_each("etc_sudoers", "/etc/sudoers\n/etc/sudoers.d\n/etc/doas.conf"),
     **_each("sshd_config", "/etc/ssh/sshd_config"),
     **_each("preload_config", "/etc/ld.so.preload\n/etc/ld.so.conf\n/etc/environment"),
-    **_each("shell_profile", "/etc/profile\n/etc/bash.bashrc\n/etc/bashrc\n/etc/zshrc\n/etc/zsh/zshrc\n/etc/zsh/zshenv"),
+    **_each(
+        "shell_profile",
+        "/etc/profile\n/etc/bash.bashrc\n/etc/bashrc\n/etc/zshrc\n/etc/zsh/zshrc\n/etc/zsh/zshenv",
+    ),
     **_each("hosts_file", "/etc/hosts\n/etc/resolv.conf\n/etc/nsswitch.conf"),
     **_each("git_config", "/etc/gitconfig"),
     **_each("cron", "/etc/crontab\n/etc/anacrontab\n/etc/cron.d\n/var/spool/cron"),
     **_each("autostart", "/etc/rc.local\n/etc/inittab\n/etc/init.d\n/etc/xdg/autostart"),
     **_each("kube_config", "/etc/kubernetes/admin.conf\n/etc/rancher/k3s/k3s.yaml"),
-    **_each("ssh_private_key", "/etc/ssh/ssh_host_rsa_key\n/etc/ssh/ssh_host_ed25519_key\n/etc/ssh/ssh_host_ecdsa_key"),
+    **_each(
+        "ssh_private_key",
+        "/etc/ssh/ssh_host_rsa_key\n/etc/ssh/ssh_host_ed25519_key\n/etc/ssh/ssh_host_ecdsa_key",
+    ),
     **_each("container_socket", "/run/docker.sock\n/var/run/docker.sock"),
 }
 
@@ -325,40 +414,113 @@ NAMES: Final[dict[str, _Classes]] = {
     **_each("openclaw_config", "openclaw.json"),
 }
 
-KEY_SUFFIXES: Final = (".key", ".p12", ".pfx", ".jks", ".kdbx", ".keystore", ".ppk", ".pem")
+KEY_SUFFIXES: Final = (".key", ".p12", ".pfx", ".jks", ".kdbx", ".keystore", ".ppk")
 SAMPLE_SUFFIXES: Final = (".sample", ".example", ".template", ".dist", ".bak.example", ".md")
 ENV_SAMPLES: Final = frozenset(
     {"example", "examples", "sample", "template", "tmpl", "dist", "defaults", "default", "schema", "tpl"}
 )
 FIXTURE_PARTS: Final = frozenset(
-    "test tests testdata fixture fixtures example examples docs doc spec specs __tests__ mock mocks sample samples "
-    "__fixtures__ test-data test_data".split()
+    [
+        "test",
+        "tests",
+        "testdata",
+        "fixture",
+        "fixtures",
+        "example",
+        "examples",
+        "docs",
+        "doc",
+        "spec",
+        "specs",
+        "__tests__",
+        "mock",
+        "mocks",
+        "sample",
+        "samples",
+        "__fixtures__",
+        "test-data",
+        "test_data",
+    ]
 )
 BROWSER_FILES: Final = frozenset(
     {
-        "login data", "login data for account", "cookies", "web data", "logins.json", "cookies.sqlite", "key4.db",
-        "key3.db", "cert9.db", "local state", "formhistory.sqlite", "signons.sqlite",
+        "login data",
+        "login data for account",
+        "cookies",
+        "web data",
+        "logins.json",
+        "cookies.sqlite",
+        "key4.db",
+        "key3.db",
+        "cert9.db",
+        "local state",
+        "formhistory.sqlite",
+        "signons.sqlite",
     }
-)  # fmt: skip
+)
 BROWSER_PARTS: Final = frozenset(
     {
-        "google-chrome", "chromium", "chrome", "google", "microsoft-edge", "edge", "microsoft edge", "firefox",
-        ".mozilla", "mozilla", "brave-browser", "bravesoftware", "opera", "vivaldi", "user data", "profiles",
-        "google-chrome-beta", "arc",
+        "google-chrome",
+        "chromium",
+        "chrome",
+        "google",
+        "microsoft-edge",
+        "edge",
+        "microsoft edge",
+        "firefox",
+        ".mozilla",
+        "mozilla",
+        "brave-browser",
+        "bravesoftware",
+        "opera",
+        "vivaldi",
+        "user data",
+        "profiles",
+        "google-chrome-beta",
+        "arc",
     }
-)  # fmt: skip
+)
 
 WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 SECRET_HINT: Final = re.compile(r"secret|passw|credential|token|api[._-]?key")
 SECRET_WORDS: Final = frozenset(
-    "secret secrets password passwords passwd credential credentials token tokens apikey apikeys".split()
+    [
+        "secret",
+        "secrets",
+        "password",
+        "passwords",
+        "passwd",
+        "credential",
+        "credentials",
+        "token",
+        "tokens",
+        "apikey",
+        "apikeys",
+    ]
 )
 SECRET_EXTENSIONS: Final = frozenset(
-    {"", "txt", "json", "yaml", "yml", "toml", "ini", "cfg", "conf", "key", "csv", "xml", "properties", "db",
-     "sqlite", "env", "enc"}
-)  # fmt: skip
+    {
+        "",
+        "txt",
+        "json",
+        "yaml",
+        "yml",
+        "toml",
+        "ini",
+        "cfg",
+        "conf",
+        "key",
+        "csv",
+        "xml",
+        "properties",
+        "db",
+        "sqlite",
+        "env",
+        "enc",
+    }
+)
 HARMLESS_TOKENS: Final = frozenset(
-    "design color colors colour style theme special added stop spacing figma".split()
+    ["design", "color", "colors", "colour", "style", "theme", "special", "added", "stop", "spacing", "figma"]
 )
 
 # ---- what is ours -----------------------------------------------------------------------------------
@@ -376,9 +538,20 @@ NOT_IN_FIXTURES: Final = frozenset({"key_file", "wallet", "git_hook", "git_crede
 
 PROTECTED_CLASSES: Final = frozenset(
     {
-        "etc_sudoers", "authorized_keys", "agent_config", "agent_settings", "openclaw_config", "self_data",
-        "credential", "etc_passwd", "etc_shadow", "sshd_config", "pam_config", "preload_config", "workload_token",
+        "etc_sudoers",
+        "authorized_keys",
+        "agent_config",
+        "agent_settings",
+        "openclaw_config",
+        "self_data",
+        "credential",
+        "etc_passwd",
+        "etc_shadow",
+        "sshd_config",
+        "pam_config",
+        "preload_config",
+        "workload_token",
         "windows_hive",
     }
-)  # fmt: skip
+)
 """Path classes that entail ``permission_protected``."""

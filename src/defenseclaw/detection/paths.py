@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote
 
@@ -99,9 +100,12 @@ def classify(normalized: str, *, cwd: str, home: str, host: HostContext) -> froz
     _add_names(out, base, glob=glob)
     if _is_fixture(base, cwd, home):
         out -= names.NOT_IN_FIXTURES
-    elif names.SECRET_HINT.search(base) and not path.startswith(names.SYSTEM_TREES):
-        if _is_named_secret(normalized.rpartition("/")[2]):
-            out.add("named_secret")
+    elif (
+        names.SECRET_HINT.search(base)
+        and not path.startswith(names.SYSTEM_TREES)
+        and _is_named_secret(normalized.rpartition("/")[2])
+    ):
+        out.add("named_secret")
     if not CREDENTIAL_CLASSES.isdisjoint(out):
         out.add("credential")
     if not names.PROTECTED_CLASSES.isdisjoint(out):
@@ -327,9 +331,7 @@ def _below_home(path: str, *, cwd: str, home: str) -> str:
 
 
 def _add_guarded(out: set[str], path: str, *, home: str, host: HostContext) -> None:
-    own = [_fold(host.data_dir)] if host.data_dir else []
-    if home:
-        own.append(f"{home}/.defenseclaw")
+    own, guarded = _guards(host, home)
     for directory in own:
         below = _remainder(path, directory)
         if below == "":
@@ -339,16 +341,24 @@ def _add_guarded(out: set[str], path: str, *, home: str, host: HostContext) -> N
             out.update(_own_class(below))
         elif directory.startswith(f"{path.rstrip('/')}/"):
             out.add("holds_guarded")
-    for guarded in host.protected_paths:
-        folded = _fold(guarded)
-        if _remainder(path, folded) is not None:
+    for setting in guarded:
+        if _remainder(path, setting) is not None:
             out.add("agent_settings")
-        elif folded.startswith(f"{path.rstrip('/')}/"):
+        elif setting.startswith(f"{path.rstrip('/')}/"):
             out.add("holds_guarded")
 
 
+@lru_cache(maxsize=64)
+def _guards(host: HostContext, home: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return our directories and the guarded settings, folded. The default directory is always ours."""
+    own = {_fold(host.data_dir)} if host.data_dir else set()
+    if home:
+        own.add(f"{home}/.defenseclaw")
+    return tuple(sorted(own)), tuple(_fold(path) for path in host.protected_paths)
+
+
 def _remainder(path: str, directory: str) -> str | None:
-    """Return what follows ``directory`` in ``path`` (a wildcard counts as what it can match), None if outside."""
+    """Return what follows ``directory`` in ``path``, None outside; a wildcard counts as all it can match."""
     if path.startswith(directory):
         if len(path) == len(directory):
             return ""
@@ -431,7 +441,11 @@ def _add_system_names(out: set[str], path: str, *, glob: bool) -> None:
 
 def _add_windows_names(out: set[str], path: str) -> None:
     rest = path[2:]
-    if rest.startswith("/windows/system32/config/") and rest.rpartition("/")[2] in ("sam", "security", "system"):
+    if rest.startswith("/windows/system32/config/") and rest.rpartition("/")[2] in (
+        "sam",
+        "security",
+        "system",
+    ):
         out.add("windows_hive")
     if "/start menu/programs/startup/" in rest:
         out.add("autostart")
@@ -456,15 +470,14 @@ def _add_names(out: set[str], path: str, *, glob: bool) -> None:
         for name, classes in names.NAMES.items():
             if _glob_matches(base, name):
                 out.update(classes)
-        if _glob_matches(base, ".env") or base.startswith((".env", ".en")):
+        if _glob_matches(base, ".env"):
             out.add("env_file")
     elif base in names.NAMES:
         out.update(names.NAMES[base])
     if ".env" in base:
         _add_dotenv(out, base)
-    if base.endswith(names.KEY_SUFFIXES) and not base.endswith(".pub"):
-        if not base.endswith(".pem") or "key" in base or "priv" in base:
-            out.add("key_file")
+    if base.endswith(names.KEY_SUFFIXES) or (base.endswith(".pem") and ("key" in base or "priv" in base)):
+        out.add("key_file")
     if ".git" in head:
         _add_git(out, path)
     elif base == ".git":
@@ -498,7 +511,11 @@ def _add_git(out: set[str], path: str) -> None:
     rest = parts[parts.index(".git") + 1 :]
     if rest[:1] == ["hooks"] and not path.endswith(names.SAMPLE_SUFFIXES):
         out.add("git_hook")
-    elif rest == ["config"] or rest == ["info", "attributes"] or (rest[:1] == ["modules"] and rest[-1] == "config"):
+    elif (
+        rest == ["config"]
+        or rest == ["info", "attributes"]
+        or (rest[:1] == ["modules"] and rest[-1] == "config")
+    ):
         out.add("git_config")
 
 

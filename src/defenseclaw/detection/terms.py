@@ -242,12 +242,32 @@ PATH_CLASSES: Final[dict[str, str]] = {
 
 CREDENTIAL_CLASSES: Final = frozenset(
     {
-        "ssh_private_key", "aws_credentials", "kube_config", "docker_config", "gnupg", "npmrc", "pypirc",
-        "git_credentials", "netrc", "token_file", "env_file", "cloud_credentials", "browser_store",
-        "workload_token", "key_file", "keyring", "wallet", "named_secret", "agent_credentials",
-        "etc_shadow", "proc_environ", "proc_memory", "windows_hive", "self_token",
+        "ssh_private_key",
+        "aws_credentials",
+        "kube_config",
+        "docker_config",
+        "gnupg",
+        "npmrc",
+        "pypirc",
+        "git_credentials",
+        "netrc",
+        "token_file",
+        "env_file",
+        "cloud_credentials",
+        "browser_store",
+        "workload_token",
+        "key_file",
+        "keyring",
+        "wallet",
+        "named_secret",
+        "agent_credentials",
+        "etc_shadow",
+        "proc_environ",
+        "proc_memory",
+        "windows_hive",
+        "self_token",
     }
-)  # fmt: skip
+)
 """Path classes that entail ``credential``."""
 
 NETWORK_CLASSES: Final[dict[str, str]] = {
@@ -262,7 +282,8 @@ NETWORK_CLASSES: Final[dict[str, str]] = {
     "dev_tcp": "reached through the shell's network pseudo-device",
     "obfuscated_ip": "an address in another form than the plain one (decimal, octal, hexadecimal, short)",
     "userinfo": "the address carries a user name",
-    "deceptive": "the user name looks like a host, or the address is parsed differently by different programs",
+    "deceptive": "the user name looks like a host, or the address is parsed differently by "
+    "different programs",
     "paste": "a paste or request-capture host",
     "tunnel_host": "a host of a tunnelling service",
     "dns_wildcard": "a name that resolves to the address written in it (nip.io)",

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -22,49 +23,251 @@ from defenseclaw.vocabulary import JSON
 MAX_VALUES: Final = 512
 """Members of the arguments that are looked at."""
 MAX_NESTING: Final = 8
+MAX_NAME: Final = 256
+"""Characters of a tool's name that are looked at."""
 
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _SHELL_TOOLS: Final = frozenset(
-    "bash sh zsh dash ksh mksh fish shell shell_command local_shell terminal run_command run_shell run_shell_command "
-    "runshellcommand run_terminal_cmd run_terminal_command run_in_terminal runterminalcommand execute execute_command "
-    "exec exec_command command subprocess system_run sys_os_shell sys_run powershell pwsh cmd execute_bash bash_tool "
-    "container_exec unified_exec write_stdin process runcommands beforeshellexecution shell_exec code_terminal".split()
+    [
+        "bash",
+        "sh",
+        "zsh",
+        "dash",
+        "ksh",
+        "mksh",
+        "fish",
+        "shell",
+        "shell_command",
+        "local_shell",
+        "terminal",
+        "run_command",
+        "run_shell",
+        "run_shell_command",
+        "runshellcommand",
+        "run_terminal_cmd",
+        "run_terminal_command",
+        "run_in_terminal",
+        "runterminalcommand",
+        "execute",
+        "execute_command",
+        "exec",
+        "exec_command",
+        "command",
+        "subprocess",
+        "system_run",
+        "sys_os_shell",
+        "sys_run",
+        "powershell",
+        "pwsh",
+        "cmd",
+        "execute_bash",
+        "bash_tool",
+        "container_exec",
+        "unified_exec",
+        "write_stdin",
+        "process",
+        "runcommands",
+        "beforeshellexecution",
+        "shell_exec",
+        "code_terminal",
+    ]
 )
 _SHIMS: Final = frozenset({"curl", "wget", "ssh", "nc", "pip", "npm"})
-_COMMAND_KEYS: Final = ("command", "cmd", "script", "commandline", "command_line", "shell_command", "code", "input", "chars", "data")
-_GENERIC_COMMAND_KEYS: Final = frozenset({"command", "cmd", "script", "shell", "commandline", "shell_command"})
+_COMMAND_KEYS: Final = (
+    "command",
+    "cmd",
+    "script",
+    "commandline",
+    "command_line",
+    "shell_command",
+    "code",
+    "input",
+    "chars",
+    "data",
+)
+_GENERIC_COMMAND_KEYS: Final = frozenset(
+    {"command", "cmd", "script", "shell", "commandline", "shell_command"}
+)
 _PATH_KEYS: Final = frozenset(
-    "path file file_path filepath filename file_name notebook_path notebookpath target_file targetfile absolute_path "
-    "absolutepath dir directory dir_path folder paths files file_paths filepaths relative_workspace_path uri_path "
-    "source destination src dst dest old_path new_path from to root base_path".split()
+    [
+        "path",
+        "file",
+        "file_path",
+        "filepath",
+        "filename",
+        "file_name",
+        "notebook_path",
+        "notebookpath",
+        "target_file",
+        "targetfile",
+        "absolute_path",
+        "absolutepath",
+        "dir",
+        "directory",
+        "dir_path",
+        "folder",
+        "paths",
+        "files",
+        "file_paths",
+        "filepaths",
+        "relative_workspace_path",
+        "uri_path",
+        "source",
+        "destination",
+        "src",
+        "dst",
+        "dest",
+        "old_path",
+        "new_path",
+        "from",
+        "to",
+        "root",
+        "base_path",
+    ]
 )
 _SOURCE_KEYS: Final = frozenset({"source", "src", "from", "old_path"})
 _TARGET_KEYS: Final = frozenset({"destination", "dst", "dest", "to", "new_path"})
-_URL_KEYS: Final = frozenset("url uri urls endpoint href target_url targeturl link address webhook webhook_url base_url".split())
-_TEXT_KEYS: Final = ("content", "contents", "new_string", "new_str", "newstring", "text", "body", "file_text", "new_source", "insert_text", "data", "code_edit")
+_URL_KEYS: Final = frozenset(
+    [
+        "url",
+        "uri",
+        "urls",
+        "endpoint",
+        "href",
+        "target_url",
+        "targeturl",
+        "link",
+        "address",
+        "webhook",
+        "webhook_url",
+        "base_url",
+    ]
+)
+_TEXT_KEYS: Final = (
+    "content",
+    "contents",
+    "new_string",
+    "new_str",
+    "newstring",
+    "text",
+    "body",
+    "file_text",
+    "new_source",
+    "insert_text",
+    "data",
+    "code_edit",
+)
 _CWD_KEYS: Final = ("cwd", "workdir", "working_directory", "workingdirectory", "dir_path", "work_dir")
 
 _CLASS_WORDS: Final[dict[str, str]] = {
-    "read": "read", "view": "read", "open": "read", "cat": "read", "get": "read", "load": "read", "head": "read", "tail": "read",
-    "write": "write", "create": "write", "save": "write", "put": "write", "new": "write", "overwrite": "write",
-    "edit": "edit", "multiedit": "edit", "multi": "edit", "replace": "edit", "str": "edit", "insert": "edit", "modify": "edit",
-    "update": "edit", "applydiff": "patch", "patch": "patch", "diff": "patch", "applypatch": "patch",
-    "append": "append", "delete": "delete", "remove": "delete", "unlink": "delete", "rm": "delete",
-    "list": "list", "ls": "list", "dir": "list", "tree": "list", "stat": "list",
-    "search": "search", "grep": "search", "glob": "search", "find": "search", "ripgrep": "search",
-    "copy": "copy", "cp": "copy", "move": "move", "rename": "move", "mv": "move",
-    "fetch": "fetch", "download": "fetch", "webfetch": "fetch", "browse": "fetch", "navigate": "fetch", "crawl": "fetch", "scrape": "fetch",
-    "upload": "upload", "post": "upload", "send": "upload",
-}  # fmt: skip
-_CLASS_ORDER: Final = ("patch", "append", "edit", "delete", "upload", "fetch", "move", "copy", "search", "list", "write", "read")
-_FILE_WORDS: Final = frozenset("file files fs directory dir folder notebook text document image pdf path nb".split())
-_WEB_WORDS: Final = frozenset("web http https url request website page browser".split())
+    "read": "read",
+    "view": "read",
+    "open": "read",
+    "cat": "read",
+    "get": "read",
+    "load": "read",
+    "head": "read",
+    "tail": "read",
+    "write": "write",
+    "create": "write",
+    "save": "write",
+    "put": "write",
+    "new": "write",
+    "overwrite": "write",
+    "edit": "edit",
+    "multiedit": "edit",
+    "multi": "edit",
+    "replace": "edit",
+    "str": "edit",
+    "insert": "edit",
+    "modify": "edit",
+    "update": "edit",
+    "applydiff": "patch",
+    "patch": "patch",
+    "diff": "patch",
+    "applypatch": "patch",
+    "append": "append",
+    "delete": "delete",
+    "remove": "delete",
+    "unlink": "delete",
+    "rm": "delete",
+    "list": "list",
+    "ls": "list",
+    "dir": "list",
+    "tree": "list",
+    "stat": "list",
+    "search": "search",
+    "grep": "search",
+    "glob": "search",
+    "find": "search",
+    "ripgrep": "search",
+    "copy": "copy",
+    "cp": "copy",
+    "move": "move",
+    "rename": "move",
+    "mv": "move",
+    "fetch": "fetch",
+    "download": "fetch",
+    "webfetch": "fetch",
+    "browse": "fetch",
+    "navigate": "fetch",
+    "crawl": "fetch",
+    "scrape": "fetch",
+    "upload": "upload",
+    "post": "upload",
+    "send": "upload",
+}
+_CLASS_ORDER: Final = (
+    "patch",
+    "append",
+    "edit",
+    "delete",
+    "upload",
+    "fetch",
+    "move",
+    "copy",
+    "search",
+    "list",
+    "write",
+    "read",
+)
+_FILE_WORDS: Final = frozenset(
+    [
+        "file",
+        "files",
+        "fs",
+        "directory",
+        "dir",
+        "folder",
+        "notebook",
+        "text",
+        "document",
+        "image",
+        "pdf",
+        "path",
+        "nb",
+    ]
+)
+_WEB_WORDS: Final = frozenset(["web", "http", "https", "url", "request", "website", "page", "browser"])
 _ACCESS: Final = {
-    "read": "read", "write": "write", "edit": "write", "patch": "write", "append": "append", "delete": "delete",
-    "list": "list", "search": "search", "fetch": "write", "upload": "read", "copy": "copy_from", "move": "move",
-}  # fmt: skip
+    "read": "read",
+    "write": "write",
+    "edit": "write",
+    "patch": "write",
+    "append": "append",
+    "delete": "delete",
+    "list": "list",
+    "search": "search",
+    "fetch": "write",
+    "upload": "read",
+    "copy": "copy_from",
+    "move": "move",
+}
 _ACTIONS: Final = {"fetch": "download", "upload": "upload"}
-_PATCH_HEADER: Final = re.compile(r"^\*\*\* (Add|Update|Delete) File: (.+)$|^\*\*\* Move to: (.+)$|^(---|\+\+\+) (?:[ab]/)?(\S+)", re.MULTILINE)
+_PATCH_HEADER: Final = re.compile(
+    r"^\*\*\* (Add|Update|Delete) File: (.+)$|^\*\*\* Move to: (.+)$|^(---|\+\+\+) (?:[ab]/)?(\S+)",
+    re.MULTILINE,
+)
 _BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
 
 
@@ -94,6 +297,7 @@ def take_apart(tool: str, args: JSON) -> Call:
             the command of a shell tool or the patch of a patch tool.
     """
     call = Call()
+    tool = tool[:MAX_NAME]
     name = _base_name(tool)
     arguments = _as_object(args)
     if is_shell_tool(tool):
@@ -114,9 +318,10 @@ def take_apart(tool: str, args: JSON) -> Call:
 
 def is_shell_tool(tool: str) -> bool:
     """Whether the tool runs a command line."""
-    return _base_name(tool) in _SHELL_TOOLS
+    return _base_name(tool[:MAX_NAME]) in _SHELL_TOOLS
 
 
+@lru_cache(maxsize=512)
 def _base_name(tool: str) -> str:
     name = tool.rpartition("__")[2] or tool
     name = re.sub(r"[-.:/\s]+", "_", name.strip()).lower()
@@ -193,21 +398,49 @@ def _class_of(name: str, words: frozenset[str]) -> str:
             return "upload"
         if found & {"read", "fetch"}:
             return "fetch"
-    if len(words) > 1 and not words & (_FILE_WORDS | _WEB_WORDS) and found <= {"read", "write", "edit", "list", "search", "upload"}:
-        # ``get_weather`` and ``create_issue`` touch no file; known two-word tools name one.
-        if name not in _KNOWN:
-            return "other"
+    # ``get_weather`` and ``create_issue`` touch no file; two-word tools that do are known by name.
+    if (
+        len(words) > 1
+        and name not in _KNOWN
+        and not words & (_FILE_WORDS | _WEB_WORDS)
+        and found <= {"read", "write", "edit", "list", "search", "upload"}
+    ):
+        return "other"
     return next(each for each in _CLASS_ORDER if each in found)
 
 
 _KNOWN: Final = frozenset(
-    "multi_edit multiedit notebook_edit apply_patch apply_diff fs_write fs_edit fs_read str_replace search_replace grep_search "
-    "codebase_search glob_search list_dir view_file replace_in_file multi_replace read_many_files edit_notebook todo_write".split()
+    [
+        "multi_edit",
+        "multiedit",
+        "notebook_edit",
+        "apply_patch",
+        "apply_diff",
+        "fs_write",
+        "fs_edit",
+        "fs_read",
+        "str_replace",
+        "search_replace",
+        "grep_search",
+        "codebase_search",
+        "glob_search",
+        "list_dir",
+        "view_file",
+        "replace_in_file",
+        "multi_replace",
+        "read_many_files",
+        "edit_notebook",
+        "todo_write",
+    ]
 )
 
 
 def _take_patch(call: Call, arguments: dict[str, Any], args: JSON) -> None:
-    texts = [value for key, value in arguments.items() if key.lower() in ("input", "patch", "diff", "content") and isinstance(value, str)]
+    texts = [
+        value
+        for key, value in arguments.items()
+        if key.lower() in ("input", "patch", "diff", "content") and isinstance(value, str)
+    ]
     if isinstance(args, str) and not arguments:
         texts.append(args)
     for text in texts:
@@ -219,7 +452,9 @@ def _take_patch(call: Call, arguments: dict[str, Any], args: JSON) -> None:
                     call.paths.append(PathUse("write" if match[4] == "+++" else "metadata", match[5]))
             else:
                 call.paths.append(PathUse("delete" if match[1] == "Delete" else "write", match[2].strip()))
-        added = "\n".join(line[1:] for line in text.splitlines() if line.startswith("+") and not line.startswith("+++"))
+        added = "\n".join(
+            line[1:] for line in text.splitlines() if line.startswith("+") and not line.startswith("+++")
+        )
         target = next((use.value for use in call.paths if use.access == "write"), "")
         if added and target:
             call.written.append((target, added))
@@ -228,15 +463,15 @@ def _take_patch(call: Call, arguments: dict[str, Any], args: JSON) -> None:
 def _take_values(call: Call, arguments: dict[str, Any], words: frozenset[str]) -> None:
     access = _ACCESS.get(call.tool_class, "")
     if not access:
-        access = "write" if words & {"write", "create", "save", "edit", "update", "delete", "remove"} else "read"
+        access = (
+            "write" if words & {"write", "create", "save", "edit", "update", "delete", "remove"} else "read"
+        )
     if call.tool_class == "edit" and str(arguments.get("command", "")) == "view":
         call.tool_class, access = "read", "read"
-    body = next((value for key in ("method",) if isinstance(value := arguments.get(key), str)), "")
-    action = _ACTIONS.get(call.tool_class, "upload" if body.upper() in _BODY_METHODS else "connect")
-    count = 0
-    for key, value in _leaves(arguments):
-        count += 1
-        if count > MAX_VALUES:
+    method = str(arguments.get("method", "")).upper()
+    action = _ACTIONS.get(call.tool_class, "upload" if method in _BODY_METHODS else "connect")
+    for count, (key, value) in enumerate(_leaves(arguments)):
+        if count == MAX_VALUES:
             call.limited = True
             break
         if key in _URL_KEYS and (is_url(value) or "." in value):
@@ -271,7 +506,7 @@ def _take_written(call: Call, arguments: dict[str, Any]) -> None:
             call.written.append((target, value))
 
 
-def _leaves(value: Any, key: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
+def _leaves(value: object, key: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
     """Yield (lower-case key, text) of every string, in order."""
     if isinstance(value, str):
         if value:

@@ -21,7 +21,7 @@ MAX_URL: Final = 8192
 
 _SCHEME: Final = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]{0,15}):(?=/|\\|[^0-9])")
 _STRIPPED: Final = re.compile(r"[\t\r\n]")
-_DOTS: Final = str.maketrans({"。": ".", "．": ".", "｡": "."})
+_DOTS: Final = str.maketrans({"\u3002": ".", "\uff0e": ".", "\uff61": "."})
 _NUMERIC: Final = re.compile(r"^(?:0x[0-9a-f]*|\d+)(?:\.(?:0x[0-9a-f]*|\d+)){0,3}$")
 _PLAIN_V4: Final = re.compile(r"^(?:0|[1-9]\d{0,2})(?:\.(?:0|[1-9]\d{0,2})){3}$")
 _NAME: Final = re.compile(r"^[a-z0-9_*-]+(?:\.[a-z0-9_*-]+)*$")
@@ -37,29 +37,94 @@ _PRIVATE: Final = tuple(
     ipaddress.ip_network(net)
     for net in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "0.0.0.0/8", "fc00::/7")
 )
-"""Ranges that never leave a site. Those reserved for documentation count as public, for that is what they stand for."""
+"""Ranges that never leave a site. Those reserved for documentation stand for public ones, and count so."""
 
 _LOCAL_SUFFIXES: Final = (".local", ".lan", ".internal", ".home.arpa", ".test", ".corp", ".intranet", ".home")
 _METADATA_NAMES: Final = frozenset(
-    {"metadata.google.internal", "metadata.azure.internal", "metadata", "instance-data", "instance-data.ec2.internal"}
+    {
+        "metadata.google.internal",
+        "metadata.azure.internal",
+        "metadata",
+        "instance-data",
+        "instance-data.ec2.internal",
+    }
 )
 _METADATA_ADDRESSES: Final = frozenset(
-    {"169.254.169.254", "169.254.170.2", "169.254.170.23", "fd00:ec2::254", "fd00:ec2::23", "100.100.100.200",
-     "168.63.129.16", "192.0.0.192", "fd20:ce::254"}
-)  # fmt: skip
+    {
+        "169.254.169.254",
+        "169.254.170.2",
+        "169.254.170.23",
+        "fd00:ec2::254",
+        "fd00:ec2::23",
+        "100.100.100.200",
+        "168.63.129.16",
+        "192.0.0.192",
+        "fd20:ce::254",
+    }
+)
 _SINKS: Final = (
-    "glot.io", "paste.ee", "hastebin.com", "ix.io", "sprunge.us", "termbin.com", "0x0.st", "transfer.sh",
-    "webhook.site", "requestbin.com", "requestbin.net", "requestcatcher.com", "pipedream.net", "beeceptor.com",
-    "interact.sh", "oast.fun", "oast.live", "oast.me", "oast.online", "oast.pro", "oast.site",
-    "burpcollaborator.net", "oastify.com", "dnslog.cn", "canarytokens.com", "hookbin.com", "file.io", "pastebin.com",
-    "pastebin.pl", "dpaste.com", "dpaste.org", "rentry.co", "ghostbin.com", "controlc.com", "bashupload.com",
-    "temp.sh", "catbox.moe", "gofile.io", "anonfiles.com", "webhook.cool", "requestinspector.com",
-)  # fmt: skip
+    "glot.io",
+    "paste.ee",
+    "hastebin.com",
+    "ix.io",
+    "sprunge.us",
+    "termbin.com",
+    "0x0.st",
+    "transfer.sh",
+    "webhook.site",
+    "requestbin.com",
+    "requestbin.net",
+    "requestcatcher.com",
+    "pipedream.net",
+    "beeceptor.com",
+    "interact.sh",
+    "oast.fun",
+    "oast.live",
+    "oast.me",
+    "oast.online",
+    "oast.pro",
+    "oast.site",
+    "burpcollaborator.net",
+    "oastify.com",
+    "dnslog.cn",
+    "canarytokens.com",
+    "hookbin.com",
+    "file.io",
+    "pastebin.com",
+    "pastebin.pl",
+    "dpaste.com",
+    "dpaste.org",
+    "rentry.co",
+    "ghostbin.com",
+    "controlc.com",
+    "bashupload.com",
+    "temp.sh",
+    "catbox.moe",
+    "gofile.io",
+    "anonfiles.com",
+    "webhook.cool",
+    "requestinspector.com",
+)
 _TUNNELS: Final = (
-    "ngrok.io", "ngrok-free.app", "ngrok.app", "ngrok.dev", "trycloudflare.com", "serveo.net", "localhost.run",
-    "lhr.life", "loca.lt", "localtunnel.me", "pagekite.me", "bore.pub", "telebit.io", "tunnelmole.net", "pinggy.link",
-)  # fmt: skip
-_LOOPBACK_NAMES: Final = frozenset({"localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback", "localtest.me", "lvh.me"})
+    "ngrok.io",
+    "ngrok-free.app",
+    "ngrok.app",
+    "ngrok.dev",
+    "trycloudflare.com",
+    "serveo.net",
+    "localhost.run",
+    "lhr.life",
+    "loca.lt",
+    "localtunnel.me",
+    "pagekite.me",
+    "bore.pub",
+    "telebit.io",
+    "tunnelmole.net",
+    "pinggy.link",
+)
+_LOOPBACK_NAMES: Final = frozenset(
+    {"localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback", "localtest.me", "lvh.me"}
+)
 _PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443, "ftp": 21, "ssh": 22, "sftp": 22, "dns": 53}
 
 
@@ -321,4 +386,6 @@ def _name_scope(host: str, path: str, classes: set[str]) -> str:
 
 
 def _is_listed(host: str, domains: tuple[str, ...]) -> bool:
-    return any(host.endswith(domain) and host[-len(domain) - 1 : -len(domain)] in ("", ".") for domain in domains)
+    return any(
+        host.endswith(domain) and host[-len(domain) - 1 : -len(domain)] in ("", ".") for domain in domains
+    )

@@ -12,7 +12,10 @@ async def patch(house, body):
 
 async def test_a_key_is_changed_in_place_and_taken_up(house):
     reply = await house.post("/config/patch", {"path": "guardrail.block_message", "value": "Ask security"})
-    assert (reply.status_code, reply.json()) == (200, {"status": "patched", "path": "guardrail.block_message"})
+    assert (reply.status_code, reply.json()) == (
+        200,
+        {"status": "patched", "path": "guardrail.block_message"},
+    )
     assert house.services.config.current.guardrail.block_message == "Ask security"
     assert "# DefenseClaw configuration" in house.config_file.read_text()
     (row,) = house.rows("api-config-patch")
@@ -94,9 +97,13 @@ async def test_what_needs_a_restart_is_a_409_and_changes_nothing(house, body):
 
 
 async def test_in_restart_mode_a_change_waits(make_house):
-    house = await make_house(gateway__config_reload__mode="restart")
+    house = make_house(gateway__config_reload__mode="restart")
     reply = await patch(house, {"connector": "omnigent"})
-    assert (reply.status_code, reply.json()["status"], reply.json()["live"]) == (202, "restart_requested", False)
+    assert (reply.status_code, reply.json()["status"], reply.json()["live"]) == (
+        202,
+        "restart_requested",
+        False,
+    )
     assert "omnigent" in house.config_file.read_text()
     assert house.services.config.current.guardrail.connector == ""
     patched = await house.post("/config/patch", {"path": "guardrail.mode", "value": "action"})

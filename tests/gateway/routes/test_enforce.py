@@ -59,7 +59,10 @@ async def test_an_unknown_field_is_ignored(house):
         ({"target_type": "tool", "target_name": "a\nb"}, "bad_request"),
     ],
 )
-@pytest.mark.parametrize(("method", "path"), [("POST", "/enforce/block"), ("DELETE", "/enforce/block"), ("POST", "/enforce/allow")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/enforce/block"), ("DELETE", "/enforce/block"), ("POST", "/enforce/allow")],
+)
 async def test_refused(house, method, path, body, code):
     reply = await change(house, method, path, body)
     assert (reply.status_code, reply.json()["code"]) == (400, code)

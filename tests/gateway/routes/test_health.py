@@ -68,7 +68,7 @@ class TestStatus:
         assert "provenance" not in body["health"]
 
     async def test_the_roster(self, make_house):
-        house = await make_house(
+        house = make_house(
             guardrail__mode="observe",
             guardrail__connector="omnigent",
             guardrail__connectors__omnigent__mode="action",
@@ -78,14 +78,15 @@ class TestStatus:
         assert body["connector_mode"] == "action"
         claude, omnigent = body["connector_modes"]
         assert set(claude) == ROSTER_FIELDS
-        assert (claude["connector"], claude["policy_mode"], claude["mode"]) == ("claudecode", "observe", "observability")  # fmt: skip
+        assert (claude["connector"], claude["policy_mode"]) == ("claudecode", "observe")
+        assert (claude["mode"], claude["proxy_intercept"]) == ("observability", False)
         assert omnigent["enforcement_surface"] == "omnigent_policy_api"
         assert (omnigent["hook_enforcement"], omnigent["hook_fail_mode"]) == (True, "closed")
         assert omnigent["telemetry"] == ["hook"]
         assert body["connector_mode_detail"] == omnigent
 
     async def test_a_disabled_connector_is_not_in_it(self, make_house):
-        house = await make_house(
+        house = make_house(
             guardrail__connectors__claudecode__enabled=True, guardrail__connectors__omnigent__enabled=False
         )
         modes = (await house.get("/status")).json()["connector_modes"]

@@ -70,7 +70,7 @@ async def test_a_clean_event_carries_its_evaluation_too(house):
 
 
 async def test_the_operators_words_stand_in_for_the_reason_of_a_block(make_house):
-    house = await make_house(guardrail__mode="action", guardrail__block_message="Ask security.")
+    house = make_house(guardrail__mode="action", guardrail__block_message="Ask security.")
     assert (await house.post(OMNIGENT, WIPE)).json()["reason"] == "Ask security."
 
 
@@ -86,9 +86,7 @@ class TestNative:
         assert reply.headers["x-defenseclaw-rule-ids"]
 
     async def test_an_allow_prints_nothing(self, enforcing):
-        reply = await enforcing.post(
-            CLAUDE, WIPE | {"tool_input": {"command": "git status"}}, headers=NATIVE
-        )
+        reply = await enforcing.post(CLAUDE, WIPE | {"tool_input": {"command": "git status"}}, headers=NATIVE)
         assert (reply.status_code, reply.content) == (200, b"")
         assert reply.headers["x-defenseclaw-exit-code"] == "0"
         assert reply.headers["x-defenseclaw-rule-ids"] == ""
@@ -147,7 +145,7 @@ async def test_the_header_names_the_event_when_the_payload_does_not(enforcing):
 
 
 async def test_a_large_body_is_judged_whole(enforcing):
-    padded = WIPE | {"tool_input": {"command": "true " + "x" * 2_000_000 + "\nrm -rf /"}}
+    padded = WIPE | {"tool_input": {"description": "x" * 2_000_000, "command": "rm -rf /"}}
     assert (await enforcing.post(CLAUDE, padded)).json()["action"] == "block"
 
 

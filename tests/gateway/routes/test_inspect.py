@@ -10,6 +10,7 @@ REQUEST = "/api/v1/inspect/request"
 RESPONSE = "/api/v1/inspect/response"
 TOOL_RESPONSE = "/api/v1/inspect/tool-response"
 
+OPEN_UP = {"tool": "shell", "args": {"command": "chmod 777 /etc/passwd"}}
 WIPE = {"tool": "shell", "args": {"command": "rm -rf /"}}
 KEY = "AKIA" + "Z7QX4M2NPT5VKLWB"
 PLACEHOLDER = re.compile(r"<redacted-evidence len=\d+( sha=[0-9a-f]{8})?>")
@@ -105,18 +106,25 @@ class TestTexts:
         assert (found["action"], found["severity"], found["mode"]) == ("allow", "NONE", "action")
         assert enforcing.rows() == []
 
-    async def test_a_prompt_is_clamped_to_an_alert(self, enforcing):
-        found = await verdict(enforcing, REQUEST, {"content": f"deploy with {KEY}", "model": "m1"})
-        assert found["action"] in ("alert", "allow")
-        assert found["findings"]
+    async def test_a_prompt_below_critical_is_clamped_to_an_alert(self, make_house):
+        house = make_house(guardrail__mode="action", guardrail__rule_pack_dir="strict")
+        content = "Authorization: Bearer 7Qx4mZ2npT5vKlWbR9sYc3HdJ6fGa8Ue"
+        answer = await verdict(house, RESPONSE, {"content": content})
+        prompt = await verdict(house, REQUEST, {"content": content, "model": "m1"})
+        assert (answer["action"], prompt["action"]) == ("block", "alert")
+        assert answer["findings"] == prompt["findings"] != []
 
     async def test_a_result_is_given_back_masked(self, enforcing):
-        found = await verdict(enforcing, TOOL_RESPONSE, {"tool": "Read", "output": f"key = {KEY}\nregion = eu"})
+        found = await verdict(
+            enforcing, TOOL_RESPONSE, {"tool": "Read", "output": f"key = {KEY}\nregion = eu"}
+        )
         assert KEY not in found["replacement"]
         assert found["replacement"].endswith("\nregion = eu")
 
     async def test_a_structured_result_is_given_back_as_json_text(self, enforcing):
-        found = await verdict(enforcing, TOOL_RESPONSE, {"tool": "Read", "output": {"lines": [f"key = {KEY}", 7]}})
+        found = await verdict(
+            enforcing, TOOL_RESPONSE, {"tool": "Read", "output": {"lines": [f"key = {KEY}", 7]}}
+        )
         replaced = json.loads(found["replacement"])
         assert replaced["lines"][1] == 7
         assert KEY not in replaced["lines"][0]
@@ -152,7 +160,7 @@ class TestMessages:
 
 class TestConnector:
     async def test_a_named_connector_has_its_own_posture(self, make_house):
-        house = await make_house(guardrail__connectors__omnigent__mode="action")
+        house = make_house(guardrail__connectors__omnigent__mode="action")
         assert (await verdict(house, TOOL, WIPE))["mode"] == "observe"
         assert (await verdict(house, TOOL, WIPE | {"connector": "OmniGent"}))["mode"] == "action"
 
@@ -168,8 +176,6 @@ class TestConnector:
 
 
 class TestApproval:
-    CALL = {"tool": "shell", "args": {"command": "chmod -R 777 /srv"}}
-
     @pytest.mark.parametrize(
         ("primary", "surface", "action", "timeout_ms"),
         [
@@ -181,14 +187,14 @@ class TestApproval:
     async def test_only_the_openclaw_plugin_can_ask_a_person(
         self, make_house, primary, surface, action, timeout_ms
     ):
-        house = await make_house(
+        house = make_house(
             guardrail__mode="action",
             guardrail__connector=primary,
             guardrail__hilt__enabled=True,
             guardrail__hilt__min_severity="LOW",
             gateway__approval_timeout_s=7,
         )
-        found = await verdict(house, TOOL, self.CALL | {"approval_surface": surface})
+        found = await verdict(house, TOOL, OPEN_UP | {"approval_surface": surface})
         assert (found["action"], found["raw_action"]) == (action, "confirm")
         assert found["approval_timeout_ms"] == timeout_ms
         assert found["would_block"] is (action == "block")

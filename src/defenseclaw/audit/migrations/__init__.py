@@ -14,13 +14,13 @@ from sqlalchemy import Connection, text
 
 
 def upgrade(connection: Connection, version: int) -> None:
-    """Bring the schema from ``version`` to the newest, inside the caller's transaction.
+    """Bring the schema from ``version`` (0: nothing there) to the newest, inside the caller's transaction.
 
     Source: Alembic cookbook, "Programmatic API use (connection sharing)".
     """
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
     config.attributes["connection"] = connection
-    command.stamp(config, f"{version:04d}", purge=True)
+    command.stamp(config, f"{version:04d}" if version else "base", purge=True)
     command.upgrade(config, "head")
     connection.execute(text("DROP TABLE alembic_version"))

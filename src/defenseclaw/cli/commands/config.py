@@ -81,6 +81,11 @@ def set_(app: App, key: str, value: str | None, unset: bool) -> None:
     new = edit.UNSET if value is None else keys.parse_value(key, value)
     changed = edit.set_value(app.data.config, key, new, validate=validate_candidate)
     click.echo(f"{key}: {'saved' if changed else 'unchanged'} in {app.data.config}")
+    if changed:
+        from defenseclaw.cli.installing import refresh_runtime
+
+        for problem in refresh_runtime(app):
+            print_warning(problem)
 
 
 @command.command()

@@ -85,7 +85,11 @@ def describe(program: str, argv: tuple[str, ...]) -> Act:
     act = _describe(program, argv[1:])
     inner = packages.launched(program, argv)
     if inner and inner[0] != program:
-        _absorb(act, _describe(inner[0].lower(), inner[1:]), known=look_up(inner[0].lower()) is not UNKNOWN_PROGRAM)
+        _absorb(
+            act,
+            _describe(inner[0].lower(), inner[1:]),
+            known=look_up(inner[0].lower()) is not UNKNOWN_PROGRAM,
+        )
     return act
 
 

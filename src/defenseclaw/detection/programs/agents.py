@@ -7,17 +7,64 @@ from typing import Final
 
 from defenseclaw.detection.programs.base import Act, Program, grammar
 
-_READ_ONLY: Final = frozenset({"status", "version", "health", "alerts", "doctor", "explain", "tui", "help", "skill", "mcp", "tool"})
-_CONTROL: Final = frozenset(
-    "uninstall reset approve allow disable stop restart remove teardown unblock dismiss rotate-token fail-mode off "
-    "kill acknowledge prune set unset patch edit activate clear restore deactivate revoke quarantine block upgrade".split()
+_READ_ONLY: Final = frozenset(
+    {"status", "version", "health", "alerts", "doctor", "explain", "tui", "help", "skill", "mcp", "tool"}
 )
-_CONTROL_GROUPS: Final = frozenset({"setup", "init", "quickstart", "approvals", "approval", "settings", "upgrade", "uninstall", "reset"})
-_QUIET: Final = frozenset({"list", "show", "status", "check", "path", "validate", "test", "info", "ls", "list-packs", "validate-pack"})
+_CONTROL: Final = frozenset(
+    [
+        "uninstall",
+        "reset",
+        "approve",
+        "allow",
+        "disable",
+        "stop",
+        "restart",
+        "remove",
+        "teardown",
+        "unblock",
+        "dismiss",
+        "rotate-token",
+        "fail-mode",
+        "off",
+        "kill",
+        "acknowledge",
+        "prune",
+        "set",
+        "unset",
+        "patch",
+        "edit",
+        "activate",
+        "clear",
+        "restore",
+        "deactivate",
+        "revoke",
+        "quarantine",
+        "block",
+        "upgrade",
+    ]
+)
+_CONTROL_GROUPS: Final = frozenset(
+    {"setup", "init", "quickstart", "approvals", "approval", "settings", "upgrade", "uninstall", "reset"}
+)
+_QUIET: Final = frozenset(
+    {
+        "list",
+        "show",
+        "status",
+        "check",
+        "path",
+        "validate",
+        "test",
+        "info",
+        "ls",
+        "list-packs",
+        "validate-pack",
+    }
+)
 
 
 def _ours(act: Act) -> None:
-    """Describe ``defenseclaw``: reading is fine, everything that changes protection is not the agent's to do."""
+    """Describe ``defenseclaw``: reading is fine, changing protection is not the agent's to do."""
     words = [word.lower() for word in act.operands if not word.startswith("-")]
     if not words:
         if act.program.endswith("gateway"):
@@ -55,7 +102,8 @@ def _openclaw(act: Act) -> None:
     words = [word.lower() for word in act.operands]
     text = " ".join(words[:3])
     if re.match(
-        r"(?:plugins? (?:disable|uninstall|remove)|config (?:set|unset|patch)|approvals? (?:resolve|set|allow\w*|approve)|exec-policy|"
+        r"(?:plugins? (?:disable|uninstall|remove)|config (?:set|unset|patch)|approvals? (?:resolve|"
+        r"set|allow\w*|approve)|exec-policy|"
         r"gateway (?:stop|restart|uninstall)|hooks? (?:disable|remove)|sandbox (?:off|disable))",
         text,
     ):
@@ -79,24 +127,44 @@ def _agent(act: Act) -> None:
     words = [word.lower() for word in act.words]
     flags = {word.partition("=")[0] for word in words}
     text = " ".join(words)
-    bypass = (
-        flags & {
-            "--dangerously-skip-permissions", "--allow-dangerously-skip-permissions", "--yolo", "-y!",
-            "--dangerously-bypass-approvals-and-sandbox", "--dangerously-bypass-hook-trust", "--allow-all-tools", "--yes-always", "--trust-all-tools",
-            "--dangerously-allow-all", "--always-approve", "--auto-approve-all",
+    bypass = bool(
+        flags
+        & {
+            "--dangerously-skip-permissions",
+            "--allow-dangerously-skip-permissions",
+            "--yolo",
+            "-y!",
+            "--dangerously-bypass-approvals-and-sandbox",
+            "--dangerously-bypass-hook-trust",
+            "--allow-all-tools",
+            "--yes-always",
+            "--trust-all-tools",
+            "--dangerously-allow-all",
+            "--always-approve",
+            "--auto-approve-all",
         }
-        or re.search(r"--permission-mode[ =]bypasspermissions|--approval-mode[ =]yolo|\"?defaultmode\"?\s*:\s*\"bypasspermissions", text)
+        or re.search(
+            r"--permission-mode[ =]bypasspermissions|--approval-mode[ =]yolo|"
+            r"\"?defaultmode\"?\s*:\s*\"bypasspermissions",
+            text,
+        )
         or (
-            re.search(r"(?:--sandbox|-s)[ =]danger-full-access|sandbox_mode\s*=\s*\"?danger-full-access", text)
+            re.search(
+                r"(?:--sandbox|-s)[ =]danger-full-access|sandbox_mode\s*=\s*\"?danger-full-access", text
+            )
             and re.search(r"(?:--ask-for-approval|-a)[ =]never|approval_policy\s*=\s*\"?never", text)
         )
-    )  # fmt: skip
+    )
     if not bypass and act.program == "gemini" and "-y" in flags:
         bypass = True
     if bypass:
         act.does("policy_bypass", "execute")
         act.is_("agent_bypass")
-    if re.match(r"(?:mcp (?:add|remove|add-json)|plugins? (?:install|disable|uninstall|remove)|config set|hooks? \w+)", text):
+    if re.match(
+        r"(?:mcp (?:add|remove|add-json)|plugins? (?:install|disable|uninstall|remove)|config set|"
+        r"hooks? \w+)",
+        text,
+    ):
         act.does("config_change")
         act.is_("agent_control")
         if "defenseclaw" in text:
@@ -107,15 +175,42 @@ def _agent(act: Act) -> None:
 
 
 _OURS: Final = grammar(
-    "--connector= --mode= --fail-mode= --value= --min-severity= --reason= --format= --workspace= -n,--limit= --disable --fix --reveal "
+    "--connector= --mode= --fail-mode= --value= --min-severity= --reason= --format= --workspace= "
+    "-n,--limit= --disable --fix --reveal "
     "--show-values --yes,-y --json --force"
 )
 
 PROGRAMS: Final[dict[str, Program]] = {
-    "defenseclaw": Program(_OURS, _ours), "defenseclaw-gateway": Program(_OURS, _ours),
-    "openclaw": Program(grammar("--json --profile="), _openclaw), "clawhub": Program(grammar(), _skill_hub),
+    "defenseclaw": Program(_OURS, _ours),
+    "defenseclaw-gateway": Program(_OURS, _ours),
+    "openclaw": Program(grammar("--json --profile="), _openclaw),
+    "clawhub": Program(grammar(), _skill_hub),
     **{
-        name: Program(grammar("-p= -m,--model= -s,--sandbox= -a,--ask-for-approval= -c,--config= --permission-mode= --approval-mode= -y -C="), _agent)
-        for name in ("claude", "codex", "gemini", "copilot", "cursor-agent", "opencode", "openhands", "hermes", "aider", "goose", "amp", "qwen", "q", "windsurf", "droid", "crush", "agy")
+        name: Program(
+            grammar(
+                "-p= -m,--model= -s,--sandbox= -a,--ask-for-approval= -c,--config= "
+                "--permission-mode= --approval-mode= -y -C="
+            ),
+            _agent,
+        )
+        for name in (
+            "claude",
+            "codex",
+            "gemini",
+            "copilot",
+            "cursor-agent",
+            "opencode",
+            "openhands",
+            "hermes",
+            "aider",
+            "goose",
+            "amp",
+            "qwen",
+            "q",
+            "windsurf",
+            "droid",
+            "crush",
+            "agy",
+        )
     },
-}  # fmt: skip
+}

@@ -105,7 +105,7 @@ class Act:
     stdin: str = "drop"
     args: str = "drop"
     emits: list[str] = field(default_factory=list)
-    """Sources that come out at stdout beside files: ``network environment credential_store literal process``."""
+    """What comes out at stdout beside files: ``network environment credential_store literal process``."""
     transform: bool = False
     """What passes through is changed."""
     code: str = ""

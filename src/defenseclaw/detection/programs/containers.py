@@ -8,25 +8,61 @@ from typing import Final
 from defenseclaw.detection.programs.base import Act, Grammar, Program, grammar, is_url, parse
 
 MINERS: Final = frozenset(
-    "xmrig xmrig-proxy minerd cpuminer cpuminer-multi ethminer cgminer bfgminer t-rex lolminer nbminer teamredminer "
-    "phoenixminer nanominer".split()
+    [
+        "xmrig",
+        "xmrig-proxy",
+        "minerd",
+        "cpuminer",
+        "cpuminer-multi",
+        "ethminer",
+        "cgminer",
+        "bfgminer",
+        "t-rex",
+        "lolminer",
+        "nbminer",
+        "teamredminer",
+        "phoenixminer",
+        "nanominer",
+    ]
 )
 
 _RUN: Final = grammar(
-    "-v,--volume= --mount= --privileged --pid= --net,--network= --ipc= --uts= --userns= --cgroupns= --cap-add= --cap-drop= "
-    "--device= --security-opt= --entrypoint= -e,--env= --env-file= -p,--publish= --name= -w,--workdir= -u,--user= "
-    "-h,--hostname= -l,--label= --label-file= -m,--memory= --cpus= --restart= --log-driver= --log-opt= --add-host= --dns= "
-    "--link= --platform= --pull= --gpus= --shm-size= --tmpfs= --ulimit= --volumes-from= --cidfile= --health-cmd= "
-    "--stop-signal= --runtime= --group-add= --ip= --mac-address= --sysctl= --index= -i,--interactive -t,--tty -d,--detach "
+    "-v,--volume= --mount= --privileged --pid= --net,--network= --ipc= --uts= --userns= --cgroupns= "
+    "--cap-add= --cap-drop= "
+    "--device= --security-opt= --entrypoint= -e,--env= --env-file= -p,--publish= --name= "
+    "-w,--workdir= -u,--user= "
+    "-h,--hostname= -l,--label= --label-file= -m,--memory= --cpus= --restart= --log-driver= "
+    "--log-opt= --add-host= --dns= "
+    "--link= --platform= --pull= --gpus= --shm-size= --tmpfs= --ulimit= --volumes-from= --cidfile= "
+    "--health-cmd= "
+    "--stop-signal= --runtime= --group-add= --ip= --mac-address= --sysctl= --index= -i,--interactive "
+    "-t,--tty -d,--detach "
     "--rm --init -P --read-only",
     stop=True,
 )
 _EXEC: Final = grammar(
-    "-e,--env= --env-file= -u,--user= -w,--workdir= --privileged -i,--interactive -t,--tty -d,--detach", stop=True
+    "-e,--env= --env-file= -u,--user= -w,--workdir= --privileged -i,--interactive -t,--tty -d,--detach",
+    stop=True,
 )
-_GLOBAL: Final = grammar("-H,--host= -c,--context= --config= -l,--log-level= --tlscacert= --tlscert= --tlskey= -D --tls --tlsverify --url= --connection= -r,--remote --namespace,-n=", stop=True)
+_GLOBAL: Final = grammar(
+    "-H,--host= -c,--context= --config= -l,--log-level= --tlscacert= --tlscert= --tlskey= -D --tls "
+    "--tlsverify --url= --connection= -r,--remote --namespace,-n=",
+    stop=True,
+)
 _HOST_NAMESPACES: Final = ("--pid", "--net", "--ipc", "--uts", "--userns", "--cgroupns")
-_DANGEROUS_CAPS: Final = frozenset({"all", "sys_admin", "sys_ptrace", "sys_module", "dac_read_search", "sys_rawio", "cap_sys_admin", "cap_sys_ptrace", "cap_sys_module"})
+_DANGEROUS_CAPS: Final = frozenset(
+    {
+        "all",
+        "sys_admin",
+        "sys_ptrace",
+        "sys_module",
+        "dac_read_search",
+        "sys_rawio",
+        "cap_sys_admin",
+        "cap_sys_ptrace",
+        "cap_sys_module",
+    }
+)
 _DESTROYS: Final = frozenset({"rm", "rmi", "prune", "down", "remove", "delete"})
 
 
@@ -121,7 +157,9 @@ def _mounts(sub: Act) -> list[str]:
 
 
 def _compose(act: Act, words: list[str]) -> None:
-    sub = _sub(act, grammar("-f,--file= -p,--project-name= --env-file= --profile= -v,--volumes", stop=False), words)
+    sub = _sub(
+        act, grammar("-f,--file= -p,--project-name= --env-file= --profile= -v,--volumes", stop=False), words
+    )
     if sub.operand(0) == "up":
         act.does("container_run")
     elif sub.operand(0) == "down":
@@ -176,7 +214,9 @@ def _cluster(act: Act) -> None:
 def _runtime_exec(act: Act) -> None:
     """Describe crictl, ctr and nerdctl-like tools that exec into workloads."""
     words = act.operands
-    if words[:1] == ["exec"] or (len(words) > 1 and words[0] in ("task", "tasks", "t") and words[1] == "exec"):
+    if words[:1] == ["exec"] or (
+        len(words) > 1 and words[0] in ("task", "tasks", "t") and words[1] == "exec"
+    ):
         act.does("workload_exec", "execute")
     elif words[:1] == ["run"]:
         act.does("container_run")
@@ -187,7 +227,9 @@ def _runtime_exec(act: Act) -> None:
 def _nsenter(act: Act) -> None:
     act.does("namespace_enter", "execute")
     target = act.value("-t")
-    files = [value for name in ("-m", "-u", "-i", "-n", "-p", "-U", "-C", "-T") for value in act.all(name) if value]
+    files = [
+        value for name in ("-m", "-u", "-i", "-n", "-p", "-U", "-C", "-T") for value in act.all(name) if value
+    ]
     if target == "1" or any(re.match(r"/proc/1/", value) for value in files):
         act.is_("host_init")
     act.touch("execute", files)
@@ -200,7 +242,12 @@ def _unshare(act: Act) -> None:
 def _chroot(act: Act) -> None:
     act.does("root_change", "execute")
     root = act.operand(0)
-    if re.match(r"/proc/(?:1|\d+)/root/?$", root) or root.rstrip("/") in ("/host", "/mnt/host", "/hostfs", "/rootfs"):
+    if re.match(r"/proc/(?:1|\d+)/root/?$", root) or root.rstrip("/") in (
+        "/host",
+        "/mnt/host",
+        "/hostfs",
+        "/rootfs",
+    ):
         act.is_("host_init")
     act.touch("execute", [root])
 
@@ -214,12 +261,17 @@ def _mount(act: Act) -> None:
 
 
 PROGRAMS: Final[dict[str, Program]] = {
-    **{name: Program(_GLOBAL, _runtime) for name in ("docker", "podman", "nerdctl", "docker-compose", "finch", "buildah")},
+    **{
+        name: Program(_GLOBAL, _runtime)
+        for name in ("docker", "podman", "nerdctl", "docker-compose", "finch", "buildah")
+    },
     **{
         name: Program(
             grammar(
-                "-n,--namespace= -c,--container= -f,--filename= -o,--output= -l,--selector= --context= --kubeconfig= --image= "
-                "--overrides= --as= -s,--server= --token= -A,--all-namespaces --all --raw --dry-run -i -t -it -w --grace-period= "
+                "-n,--namespace= -c,--container= -f,--filename= -o,--output= -l,--selector= "
+                "--context= --kubeconfig= --image= "
+                "--overrides= --as= -s,--server= --token= -A,--all-namespaces --all --raw --dry-run "
+                "-i -t -it -w --grace-period= "
                 "--patch= -p= --type=",
             ),
             _cluster,
@@ -229,11 +281,17 @@ PROGRAMS: Final[dict[str, Program]] = {
     "crictl": Program(grammar("-r= -i= -t -it"), _runtime_exec),
     "ctr": Program(grammar("-n,--namespace= -a,--address= --exec-id= --privileged -t"), _runtime_exec),
     "nsenter": Program(
-        grammar("-t,--target= -m,--mount -u,--uts -i,--ipc -n,--net -p,--pid -U,--user -C,--cgroup -T,--time -a,--all -r,--root -w,--wd -S= -G=", stop=True),
+        grammar(
+            "-t,--target= -m,--mount -u,--uts -i,--ipc -n,--net -p,--pid -U,--user -C,--cgroup "
+            "-T,--time -a,--all -r,--root -w,--wd -S= -G=",
+            stop=True,
+        ),
         _nsenter,
     ),
-    "unshare": Program(grammar("--map-root-user,-r -m -u -i -n -p -U -f --propagation= --root= --wd=", stop=True), _unshare),
+    "unshare": Program(
+        grammar("--map-root-user,-r -m -u -i -n -p -U -f --propagation= --root= --wd=", stop=True), _unshare
+    ),
     "chroot": Program(grammar("--userspec= --groups= --skip-chdir", stop=True), _chroot),
     "mount": Program(grammar("-t= -o= -L= -U= --bind --rbind -a -v"), _mount),
     "umount": Program(grammar("-l -f -a -t="), _mount),
-}  # fmt: skip
+}

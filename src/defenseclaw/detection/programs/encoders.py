@@ -66,7 +66,21 @@ def _openssl(act: Act) -> None:
     elif verb == "s_server":
         act.does("listen")
         act.talk("listen", "0.0.0.0", "tls", 4433)  # noqa: S104 -- named, not bound
-    elif verb in ("rsa", "pkey", "ec", "pkcs12", "pkcs8", "x509", "req", "dsa", "smime", "cms", "dgst", "rsautl", "pkeyutl"):
+    elif verb in (
+        "rsa",
+        "pkey",
+        "ec",
+        "pkcs12",
+        "pkcs8",
+        "x509",
+        "req",
+        "dsa",
+        "smime",
+        "cms",
+        "dgst",
+        "rsautl",
+        "pkeyutl",
+    ):
         act.does("read")
         shows_public = act.has("-pubout", "-noout") or verb in ("x509", "req", "dgst")
         act.touch("metadata" if shows_public else "read", act.all("-in"), "" if shows_public else "stdout")
@@ -97,7 +111,10 @@ def _tar(act: Act) -> None:
     creates = act.has("-c", "-r", "-u", "-A")
     archives = act.all("-f")
     archive = archives[0] if archives else "-"
-    members = [f"{act.value('-C').rstrip('/')}/{word}" if act.has("-C") and word[:1] not in "/~" else word for word in act.operands]
+    members = [
+        f"{act.value('-C').rstrip('/')}/{word}" if act.has("-C") and word[:1] not in "/~" else word
+        for word in act.operands
+    ]
     for text in [*act.all("--to-command", "-I", "--rsh-command"), *_checkpoint(act)]:
         if text.split()[:1] and text.split()[0] not in _COMPRESSORS:
             act.is_("shell_escape")
@@ -147,7 +164,9 @@ def _checkpoint(act: Act) -> list[str]:
     return [value[5:] for value in act.all("--checkpoint-action") if value.startswith("exec=")]
 
 
-_COMPRESSORS: Final = frozenset({"gzip", "pigz", "bzip2", "pbzip2", "xz", "zstd", "lz4", "lzop", "pixz", "zstdmt"})
+_COMPRESSORS: Final = frozenset(
+    {"gzip", "pigz", "bzip2", "pbzip2", "xz", "zstd", "lz4", "lzop", "pixz", "zstdmt"}
+)
 
 
 def _zip(act: Act) -> None:
@@ -188,40 +207,96 @@ def _seven_zip(act: Act) -> None:
 
 
 _B64: Final = grammar("-d,-D,--decode -w,--wrap= -i,--input,--ignore-garbage -o,--output=")
-_GZIP: Final = grammar("-d,--decompress,--uncompress -c,--stdout,--to-stdout -k -f -t -l -r -S= -o= -T= -9 -1 -v -q")
+_GZIP: Final = grammar(
+    "-d,--decompress,--uncompress -c,--stdout,--to-stdout -k -f -t -l -r -S= -o= -T= -9 -1 -v -q"
+)
 
 PROGRAMS: Final[dict[str, Program]] = {
-    **{name: Program(_B64, _by_flag("-d")) for name in ("base64", "base32", "base58", "basenc", "gbase64", "b64")},
-    **{name: Program(_GZIP, _compressor) for name in ("gzip", "bzip2", "xz", "zstd", "lz4", "pigz", "lzma", "lzop", "brotli", "pbzip2", "compress")},
-    **{name: Program(_GZIP, _decoder) for name in ("gunzip", "bunzip2", "unxz", "unzstd", "unlz4", "uncompress", "zcat", "bzcat", "xzcat", "zstdcat", "gzcat", "unpigz", "funzip")},
-    "uudecode": Program(grammar("-o="), _decoder), "uuencode": Program(grammar("-m"), _encoder),
-    "rot13": Program(grammar(), _decoder), "ascii2uni": Program(grammar(), _decoder), "unhex": Program(grammar(), _decoder),
+    **{
+        name: Program(_B64, _by_flag("-d"))
+        for name in ("base64", "base32", "base58", "basenc", "gbase64", "b64")
+    },
+    **{
+        name: Program(_GZIP, _compressor)
+        for name in (
+            "gzip",
+            "bzip2",
+            "xz",
+            "zstd",
+            "lz4",
+            "pigz",
+            "lzma",
+            "lzop",
+            "brotli",
+            "pbzip2",
+            "compress",
+        )
+    },
+    **{
+        name: Program(_GZIP, _decoder)
+        for name in (
+            "gunzip",
+            "bunzip2",
+            "unxz",
+            "unzstd",
+            "unlz4",
+            "uncompress",
+            "zcat",
+            "bzcat",
+            "xzcat",
+            "zstdcat",
+            "gzcat",
+            "unpigz",
+            "funzip",
+        )
+    },
+    "uudecode": Program(grammar("-o="), _decoder),
+    "uuencode": Program(grammar("-m"), _encoder),
+    "rot13": Program(grammar(), _decoder),
+    "ascii2uni": Program(grammar(), _decoder),
+    "unhex": Program(grammar(), _decoder),
     "openssl": Program(
         grammar(
-            "-in= -out= -k= -K= -iv= -pass= -passin= -passout= -key= -keyout= -inkey= -sign= -connect= -cert= -CAfile= "
-            "-d -e -a -A -base64 -nosalt -salt -pbkdf2 -iter= -md= -config= -subj= -days= -newkey= -noout -pubout "
+            "-in= -out= -k= -K= -iv= -pass= -passin= -passout= -key= -keyout= -inkey= -sign= "
+            "-connect= -cert= -CAfile= "
+            "-d -e -a -A -base64 -nosalt -salt -pbkdf2 -iter= -md= -config= -subj= -days= -newkey= "
+            "-noout -pubout "
             "-servername= -port= -accept=",
             words=True,
         ),
         _openssl,
     ),
-    "gpg": Program(grammar("-d,--decrypt -o,--output= -r,--recipient= -u,--local-user= --homedir= --passphrase= --batch -e -c -s -a --export-secret-keys --export-secret-subkeys --export --import"), _gpg),
+    "gpg": Program(
+        grammar(
+            "-d,--decrypt -o,--output= -r,--recipient= -u,--local-user= --homedir= --passphrase= "
+            "--batch -e -c -s -a --export-secret-keys --export-secret-subkeys --export --import"
+        ),
+        _gpg,
+    ),
     "gpg2": Program(grammar("-d,--decrypt -o,--output= -r= --export-secret-keys"), _gpg),
     "age": Program(grammar("-d,--decrypt -o,--output= -r= -i,--identity= -e -p -a -R="), _gpg),
     "tar": Program(
         grammar(
-            "-c,--create -x,--extract,--get -t,--list -r,--append -u,--update -A,--catenate -f,--file= -C,--directory= "
-            "-T,--files-from= -X,--exclude-from= --exclude= -I,--use-compress-program= --to-command= --checkpoint-action= "
-            "--checkpoint --rsh-command= -O,--to-stdout -z -j -J -v -p -k -h -P,--absolute-names --strip-components= "
+            "-c,--create -x,--extract,--get -t,--list -r,--append -u,--update -A,--catenate "
+            "-f,--file= -C,--directory= "
+            "-T,--files-from= -X,--exclude-from= --exclude= -I,--use-compress-program= --to-command= "
+            "--checkpoint-action= "
+            "--checkpoint --rsh-command= -O,--to-stdout -z -j -J -v -p -k -h -P,--absolute-names "
+            "--strip-components= "
             "--transform,--xform= --owner= --group= --mode= --remove-files -g= -b= -N= -V="
         ),
         _tar,
     ),
     "bsdtar": Program(grammar("-c -x -t -r -u -f= -C= -T= -X= -O --exclude="), _tar),
     "gtar": Program(grammar("-c -x -t -r -u -f= -C= -T= -X= -I= --to-command= --checkpoint-action="), _tar),
-    "zip": Program(grammar("-r,--recurse-paths -m,--move -P= -x= -i= -TT= --unzip-command= -T -j -q -e -9 -u"), _zip),
+    "zip": Program(
+        grammar("-r,--recurse-paths -m,--move -P= -x= -i= -TT= --unzip-command= -T -j -q -e -9 -u"), _zip
+    ),
     "unzip": Program(grammar("-d= -P= -x= -o -p -l -t -q -n -j -v"), _unzip),
-    "7z": Program(grammar("-o -p", words=True), _seven_zip), "7za": Program(grammar("-o -p", words=True), _seven_zip),
-    "cpio": Program(grammar("-i -o -p -d -F= -D="), _decoder), "pax": Program(grammar("-r -w -f="), _decoder),
-    "unrar": Program(grammar(), _seven_zip), "ar": Program(grammar(), _seven_zip),
-}  # fmt: skip
+    "7z": Program(grammar("-o -p", words=True), _seven_zip),
+    "7za": Program(grammar("-o -p", words=True), _seven_zip),
+    "cpio": Program(grammar("-i -o -p -d -F= -D="), _decoder),
+    "pax": Program(grammar("-r -w -f="), _decoder),
+    "unrar": Program(grammar(), _seven_zip),
+    "ar": Program(grammar(), _seven_zip),
+}

@@ -7,8 +7,18 @@ from typing import Final
 
 from defenseclaw.detection.programs.base import Act, Describe, Grammar, Program, grammar, is_url
 
-_CAPABILITIES: Final = ("cap_setuid", "cap_setgid", "cap_sys_admin", "cap_dac", "cap_sys_ptrace", "cap_sys_module",
-                        "cap_fowner", "cap_chown", "all", "=ep")  # fmt: skip
+_CAPABILITIES: Final = (
+    "cap_setuid",
+    "cap_setgid",
+    "cap_sys_admin",
+    "cap_dac",
+    "cap_sys_ptrace",
+    "cap_sys_module",
+    "cap_fowner",
+    "cap_chown",
+    "all",
+    "=ep",
+)
 _SUID_SEARCH: Final = re.compile(r"^[-/+]?(?:[ug]\+?=?s|[246][0-7]{3}|0?[246]000|[ugo]=s)")
 _SYSTEM_ROOTS: Final = frozenset({"/", "/usr", "/bin", "/sbin", "/opt", "/usr/bin", "/usr/sbin"})
 
@@ -69,7 +79,9 @@ def _sed(act: Act) -> None:
         act.stdin = "pass"
     act.language = "sed"
     for script in scripts:
-        for match in re.finditer(r"(?:^|[;\n{}])\s*(?:\d+|\$|/[^/\n]*/)?(?:,(?:\d+|\$))?\s*(e|w)\s+([^;\n}]+)", script):
+        for match in re.finditer(
+            r"(?:^|[;\n{}])\s*(?:\d+|\$|/[^/\n]*/)?(?:,(?:\d+|\$))?\s*(e|w)\s+([^;\n}]+)", script
+        ):
             if match[1] == "e":
                 act.is_("shell_escape")
                 act.nested.append(match[2])
@@ -82,7 +94,9 @@ def _sed(act: Act) -> None:
 
 def _sed_grammar() -> Grammar:
     # -i takes only an attached suffix, so its cluster must not swallow the next word.
-    return grammar("-e,--expression= -f,--file= -i,--in-place -n,--quiet,--silent -E,-r,--regexp-extended -l= -s -u -z")
+    return grammar(
+        "-e,--expression= -f,--file= -i,--in-place -n,--quiet,--silent -E,-r,--regexp-extended -l= -s -u -z"
+    )
 
 
 def _awk(act: Act) -> None:
@@ -288,6 +302,10 @@ def _find(act: Act) -> None:
         acts_on = "delete"
     if act.has("-exec", "-execdir", "-ok", "-okdir"):
         act.does("execute")
+        program = _exec_program(act)
+        if program in _EXEC_ACCESS:
+            acts_on = _EXEC_ACCESS[program]
+            act.is_("bulk", "recursive")
     act.touch(acts_on, starts)
     act.touch("write", act.all("-fprint", "-fprint0", "-fprintf", "-fls"))
     if any(_SUID_SEARCH.match(mode) for mode in act.all("-perm")) and not _SYSTEM_ROOTS.isdisjoint(starts):
@@ -295,8 +313,30 @@ def _find(act: Act) -> None:
         act.does("privilege")
     if act.has("-name", "-iname", "-path"):
         names = [name.strip("*") for name in act.all("-name", "-iname", "-path")]
-        sensitive = [name for name in names if name in ("id_rsa", "id_ed25519", ".env", ".netrc", ".git-credentials")]
+        sensitive = [
+            name for name in names if name in ("id_rsa", "id_ed25519", ".env", ".netrc", ".git-credentials")
+        ]
         act.touch("search", [f"{start.rstrip('/')}/{name}" for start in starts[:2] for name in sensitive])
+
+
+_EXEC_ACCESS: Final = {
+    "rm": "delete",
+    "shred": "delete",
+    "unlink": "delete",
+    "srm": "delete",
+    "mv": "move",
+    "chmod": "permission",
+    "chown": "permission",
+    "chgrp": "permission",
+}
+"""What ``find -exec`` does to the tree it searches."""
+
+
+def _exec_program(act: Act) -> str:
+    for option in ("-exec", "-execdir", "-ok", "-okdir"):
+        if option in act.words[:-1]:
+            return act.words[act.words.index(option) + 1].rpartition("/")[2]
+    return ""
 
 
 def _getcap(act: Act) -> None:
@@ -366,7 +406,9 @@ def _chown(act: Act) -> None:
     act.does("permission_change")
     owner, files = ("", act.operands) if act.has("--reference") else (act.operand(0), act.operands[1:])
     act.is_("owner_change")
-    if re.split(r"[:.]", owner)[0] in ("root", "0") or (act.program == "chgrp" and owner in ("root", "wheel", "0")):
+    if re.split(r"[:.]", owner)[0] in ("root", "0") or (
+        act.program == "chgrp" and owner in ("root", "wheel", "0")
+    ):
         act.is_("owner_root")
     if act.has("-R"):
         act.is_("recursive")
@@ -477,15 +519,20 @@ def _codec(act: Act) -> None:
         act.does("decode")
 
 
-_CLUSTERED_RM: Final = grammar("-r,-R,--recursive -f,--force -i -v,--verbose -d,--dir --no-preserve-root --preserve-root")
+_CLUSTERED_RM: Final = grammar(
+    "-r,-R,--recursive -f,--force -i -v,--verbose -d,--dir --no-preserve-root --preserve-root"
+)
 _GREP: Final = grammar(
-    "-e,--regexp= -f,--file= -r,-R,--recursive,--dereference-recursive -A,--after-context= -B,--before-context= "
-    "-C,--context= -m,--max-count= --include= --exclude= --exclude-dir= -d,--directories= -D,--devices= --color "
+    "-e,--regexp= -f,--file= -r,-R,--recursive,--dereference-recursive -A,--after-context= "
+    "-B,--before-context= "
+    "-C,--context= -m,--max-count= --include= --exclude= --exclude-dir= -d,--directories= "
+    "-D,--devices= --color "
     "-l -L -n -i -v -c -o -q -s -h -H -w -x -E -F -P -z -a -I"
 )
 _RG: Final = grammar(
     "-e,--regexp= -f,--file= -g,--glob= -t,--type= -T,--type-not= -A,--after-context= -B,--before-context= "
-    "-C,--context= -m,--max-count= -r,--replace= -j,--threads= --iglob= -M,--max-columns= --sort= --pre= --files"
+    "-C,--context= -m,--max-count= -r,--replace= -j,--threads= --iglob= -M,--max-columns= --sort= "
+    "--pre= --files"
 )
 
 
@@ -500,15 +547,53 @@ def _rg(act: Act) -> None:
 
 _READERS: Final = {
     "cat": "-n -A -E -T -v -s -b -e -t -u",
-    "tac": "", "nl": "-b= -w= -s=", "bat": "-l= -r= --theme= --style=", "batcat": "-l= -r=", "rev": "",
-    "head": "-n,--lines= -c,--bytes=", "tail": "-n,--lines= -c,--bytes= -f,--follow --pid= -s=", "more": "-n=",
-    "strings": "-n= -t= -e=", "hexyl": "-n=", "fold": "-w= -s", "fmt": "-w=", "column": "-t -s= -o=", "expand": "-t=",
-    "unexpand": "-t=", "pr": "", "paste": "-d= -s", "join": "-t= -1= -2= -o=", "zcat": "", "zless": "",
-    "bzcat": "", "xzcat": "", "zstdcat": "", "lz4cat": "", "look": "", "glow": "", "mdcat": "", "pygmentize": "-l= -f=",
-    "highlight": "", "jless": "", "csvcut": "-c=", "csvlook": "", "mlr": "", "pdftotext": "", "exiftool": "", "view": "",
-    "plutil": "-p -convert=", "dasel": "-f= -r=", "git-show": "", "systemd-cat": "", "iconv": "-f= -t= -o=",
-    "uniq": "-c -d -u -f= -s= -w=", "shuf": "-n= -e", "tsort": "", "comm": "-1 -2 -3", "cksum": "",
-}  # fmt: skip
+    "tac": "",
+    "nl": "-b= -w= -s=",
+    "bat": "-l= -r= --theme= --style=",
+    "batcat": "-l= -r=",
+    "rev": "",
+    "head": "-n,--lines= -c,--bytes=",
+    "tail": "-n,--lines= -c,--bytes= -f,--follow --pid= -s=",
+    "more": "-n=",
+    "strings": "-n= -t= -e=",
+    "hexyl": "-n=",
+    "fold": "-w= -s",
+    "fmt": "-w=",
+    "column": "-t -s= -o=",
+    "expand": "-t=",
+    "unexpand": "-t=",
+    "pr": "",
+    "paste": "-d= -s",
+    "join": "-t= -1= -2= -o=",
+    "zcat": "",
+    "zless": "",
+    "bzcat": "",
+    "xzcat": "",
+    "zstdcat": "",
+    "lz4cat": "",
+    "look": "",
+    "glow": "",
+    "mdcat": "",
+    "pygmentize": "-l= -f=",
+    "highlight": "",
+    "jless": "",
+    "csvcut": "-c=",
+    "csvlook": "",
+    "mlr": "",
+    "pdftotext": "",
+    "exiftool": "",
+    "view": "",
+    "plutil": "-p -convert=",
+    "dasel": "-f= -r=",
+    "git-show": "",
+    "systemd-cat": "",
+    "iconv": "-f= -t= -o=",
+    "uniq": "-c -d -u -f= -s= -w=",
+    "shuf": "-n= -e",
+    "tsort": "",
+    "comm": "-1 -2 -3",
+    "cksum": "",
+}
 _TRANSFORMERS: Final = frozenset({"rev", "tac", "fold", "fmt", "iconv", "paste", "column", "shuf"})
 _HELP_ONLY: Final = frozenset({"--help", "--version"})
 
@@ -523,90 +608,162 @@ PROGRAMS: Final[dict[str, Program]] = {
     "xxd": Program(grammar("-r,--reverse -p,--plain -l= -s= -c= -g= -u -i"), _codec),
     "od": Program(grammar("-A= -t= -N= -j= -w= -c -x"), _reader(transform=True)),
     "hexdump": Program(grammar("-e= -f= -n= -s= -C -v"), _reader(transform=True)),
-    "cut": Program(grammar("-d,--delimiter= -f,--fields= -c,--characters= -b,--bytes= -s --complement"), _reader(transform=True)),
+    "cut": Program(
+        grammar("-d,--delimiter= -f,--fields= -c,--characters= -b,--bytes= -s --complement"),
+        _reader(transform=True),
+    ),
     "tr": Program(grammar("-d -s -c -t"), _filter),
     "wc": Program(grammar("-l -w -c -m -L --files0-from="), lambda act: act.touch("metadata", act.operands)),
     "jq": Program(
-        grammar("-f,--from-file= --arg --argjson --slurpfile --rawfile -r -c -s -n -e -M -S"), _reader(skip=1, transform=True)
+        grammar("-f,--from-file= --arg --argjson --slurpfile --rawfile -r -c -s -n -e -M -S"),
+        _reader(skip=1, transform=True),
     ),
     "yq": Program(grammar("-i,--inplace -r -o= -p="), _reader(skip=1, transform=True)),
-    "grep": Program(_GREP, _grep), "egrep": Program(_GREP, _grep), "fgrep": Program(_GREP, _grep),
-    "zgrep": Program(_GREP, _grep), "rg": Program(_RG, _rg),
-    "ag": Program(_RG, _rg), "ack": Program(_RG, _rg), "ugrep": Program(_GREP, _grep),
-    "sed": Program(_sed_grammar(), _sed), "gsed": Program(_sed_grammar(), _sed),
+    "grep": Program(_GREP, _grep),
+    "egrep": Program(_GREP, _grep),
+    "fgrep": Program(_GREP, _grep),
+    "zgrep": Program(_GREP, _grep),
+    "rg": Program(_RG, _rg),
+    "ag": Program(_RG, _rg),
+    "ack": Program(_RG, _rg),
+    "ugrep": Program(_GREP, _grep),
+    "sed": Program(_sed_grammar(), _sed),
+    "gsed": Program(_sed_grammar(), _sed),
     "awk": Program(grammar("-f,--file= -F,--field-separator= -v,--assign= -i,--include="), _awk),
     "tee": Program(grammar("-a,--append -i -p"), _tee),
     "sponge": Program(grammar("-a"), _tee),
-    "dd": Program(grammar(), _dd), "dcfldd": Program(grammar(), _dd),
-    "rm": Program(_CLUSTERED_RM, _delete), "grm": Program(_CLUSTERED_RM, _delete),
-    "trash": Program(_CLUSTERED_RM, _delete), "srm": Program(_CLUSTERED_RM, _delete),
-    "unlink": Program(grammar(), _rmdir), "rmdir": Program(grammar("-p,--parents -v"), _rmdir),
+    "dd": Program(grammar(), _dd),
+    "dcfldd": Program(grammar(), _dd),
+    "rm": Program(_CLUSTERED_RM, _delete),
+    "grm": Program(_CLUSTERED_RM, _delete),
+    "trash": Program(_CLUSTERED_RM, _delete),
+    "srm": Program(_CLUSTERED_RM, _delete),
+    "unlink": Program(grammar(), _rmdir),
+    "rmdir": Program(grammar("-p,--parents -v"), _rmdir),
     "shred": Program(grammar("-u,--remove -n,--iterations= -s,--size= -z,--zero -f,--force -v"), _shred),
     "wipe": Program(grammar("-r -f"), _delete),
-    "cp": Program(grammar("-r,-R,-a,--recursive,--archive -f,--force -t,--target-directory= -S,--suffix= -T -p -v -n -u -l -s"), _copy),
+    "cp": Program(
+        grammar(
+            "-r,-R,-a,--recursive,--archive -f,--force -t,--target-directory= -S,--suffix= -T -p -v "
+            "-n -u -l -s"
+        ),
+        _copy,
+    ),
     "ditto": Program(grammar(), _copy),
     "mv": Program(grammar("-f,--force -t,--target-directory= -S,--suffix= -T -n -u -v -i"), _move),
     "ln": Program(grammar("-s,--symbolic -f,--force -t,--target-directory= -S,--suffix= -n -T -r -v"), _link),
     "link": Program(grammar(), _link),
-    "install": Program(grammar("-m,--mode= -o,--owner= -g,--group= -t,--target-directory= -d,--directory -D -s -C -p -v"), _install),
+    "install": Program(
+        grammar("-m,--mode= -o,--owner= -g,--group= -t,--target-directory= -d,--directory -D -s -C -p -v"),
+        _install,
+    ),
     "truncate": Program(grammar("-s,--size= -r,--reference= -c,--no-create -o"), _truncate),
     "fallocate": Program(grammar("-l,--length= -o,--offset= -p,--punch-hole -z"), _touch),
     "touch": Program(grammar("-t= -d,--date= -r,--reference= -a -m -c"), _touch),
     "mkdir": Program(grammar("-m,--mode= -p,--parents -v"), _mkdir),
     "mkfifo": Program(grammar("-m="), _mkdir),
     "mknod": Program(grammar("-m="), lambda act: act.touch("write", act.operands[:1])),
-    "patch": Program(grammar("-p,--strip= -i,--input= -o,--output= -d,--directory= -R --dry-run"), _patch, frozenset({"--help", "--version", "--dry-run"})),
-    "ed": Program(grammar("-s -p="), _editor), "ex": Program(grammar("-c= -s"), _editor),
-    "split": Program(grammar("-b= -l= -n= -a= -d"), _split), "csplit": Program(grammar("-f= -n="), _split),
+    "patch": Program(
+        grammar("-p,--strip= -i,--input= -o,--output= -d,--directory= -R --dry-run"),
+        _patch,
+        frozenset({"--help", "--version", "--dry-run"}),
+    ),
+    "ed": Program(grammar("-s -p="), _editor),
+    "ex": Program(grammar("-c= -s"), _editor),
+    "split": Program(grammar("-b= -l= -n= -a= -d"), _split),
+    "csplit": Program(grammar("-f= -n="), _split),
     "sort": Program(grammar("-o,--output= -k= -t= -S= -T= -n -r -u"), _sort),
     "find": Program(
         grammar(
-            "-name= -iname= -path= -ipath= -wholename= -regex= -iregex= -type= -perm= -user= -group= -size= -mtime= "
-            "-mmin= -newer= -maxdepth= -mindepth= -fprint= -fprint0= -fprintf= -fls= -printf= -exec -execdir -ok "
-            "-okdir -delete -print -print0 -uid= -gid= -atime= -ctime= -cmin= -amin= -links= -samefile= -inum=",
+            "-name= -iname= -path= -ipath= -wholename= -regex= -iregex= -type= -perm= -user= -group= "
+            "-size= -mtime= "
+            "-mmin= -newer= -maxdepth= -mindepth= -fprint= -fprint0= -fprintf= -fls= -printf= -exec "
+            "-execdir -ok "
+            "-okdir -delete -print -print0 -uid= -gid= -atime= -ctime= -cmin= -amin= -links= "
+            "-samefile= -inum=",
             words=True,
         ),
         _find,
         frozenset(),
     ),
-    "fd": Program(grammar("-e,--extension= -t,--type= -x,--exec -X,--exec-batch -E,--exclude= -d,--max-depth="), _lister),
+    "fd": Program(
+        grammar("-e,--extension= -t,--type= -x,--exec -X,--exec-batch -E,--exclude= -d,--max-depth="), _lister
+    ),
     "locate": Program(grammar("-l= -n="), _noise),
     "getcap": Program(grammar("-r -v"), _getcap),
     "chmod": Program(grammar("-R,--recursive --reference= -v -c -f"), _chmod),
     "chown": Program(grammar("-R,--recursive --reference= --from= -h -v -c -f"), _chown),
     "chgrp": Program(grammar("-R,--recursive --reference= -h -v -c -f"), _chown),
-    "setfacl": Program(grammar("-m,--modify= -x,--remove= -M= -X= -R,--recursive -b -k -d --restore="), _setfacl),
+    "setfacl": Program(
+        grammar("-m,--modify= -x,--remove= -M= -X= -R,--recursive -b -k -d --restore="), _setfacl
+    ),
     "setcap": Program(grammar("-q -v -n="), _setcap),
     "chattr": Program(grammar("-R -V -f -v="), _chattr),
     "chflags": Program(grammar("-R"), lambda act: act.touch("permission", act.operands[1:])),
     "xattr": Program(grammar("-w -d -c -r -p -l"), lambda act: act.touch("metadata", act.operands)),
     "ls": Program(grammar("-I= -w= --color --sort= --time="), _lister),
-    "dir": Program(grammar(), _lister), "tree": Program(grammar("-L= -I= -P= -o="), _lister),
-    "eza": Program(grammar("-L= --sort="), _lister), "exa": Program(grammar("-L="), _lister),
-    "du": Program(grammar("-d= --max-depth= --exclude="), _metadata), "df": Program(grammar("-t= -x="), _metadata),
-    "stat": Program(grammar("-c,--format= --printf= -f"), _metadata), "file": Program(grammar("-m= -f="), _metadata),
-    "readlink": Program(grammar(), _metadata), "realpath": Program(grammar("--relative-to="), _metadata),
-    "basename": Program(grammar("-s="), _noise), "dirname": Program(grammar(), _noise),
-    "md5sum": Program(grammar(), _checksum), "sha1sum": Program(grammar(), _checksum),
-    "sha256sum": Program(grammar(), _checksum), "sha512sum": Program(grammar(), _checksum),
-    "shasum": Program(grammar("-a="), _checksum), "b2sum": Program(grammar(), _checksum), "md5": Program(grammar(), _checksum),
-    "diff": Program(grammar("-U= -C= -x= -I="), _diff), "cmp": Program(grammar("-n="), _diff),
-    "sdiff": Program(grammar(), _diff), "colordiff": Program(grammar(), _diff), "delta": Program(grammar(), _diff),
+    "dir": Program(grammar(), _lister),
+    "tree": Program(grammar("-L= -I= -P= -o="), _lister),
+    "eza": Program(grammar("-L= --sort="), _lister),
+    "exa": Program(grammar("-L="), _lister),
+    "du": Program(grammar("-d= --max-depth= --exclude="), _metadata),
+    "df": Program(grammar("-t= -x="), _metadata),
+    "stat": Program(grammar("-c,--format= --printf= -f"), _metadata),
+    "file": Program(grammar("-m= -f="), _metadata),
+    "readlink": Program(grammar(), _metadata),
+    "realpath": Program(grammar("--relative-to="), _metadata),
+    "basename": Program(grammar("-s="), _noise),
+    "dirname": Program(grammar(), _noise),
+    "md5sum": Program(grammar(), _checksum),
+    "sha1sum": Program(grammar(), _checksum),
+    "sha256sum": Program(grammar(), _checksum),
+    "sha512sum": Program(grammar(), _checksum),
+    "shasum": Program(grammar("-a="), _checksum),
+    "b2sum": Program(grammar(), _checksum),
+    "md5": Program(grammar(), _checksum),
+    "diff": Program(grammar("-U= -C= -x= -I="), _diff),
+    "cmp": Program(grammar("-n="), _diff),
+    "sdiff": Program(grammar(), _diff),
+    "colordiff": Program(grammar(), _diff),
+    "delta": Program(grammar(), _diff),
     "vimdiff": Program(grammar("-c="), _diff),
-    "echo": Program(grammar(stop=True), _echo, frozenset()), "printf": Program(grammar("-v=", stop=True), _echo, frozenset()),
-    "yes": Program(grammar(), _echo), "seq": Program(grammar("-s= -f= -w"), _noise),
-    "cd": Program(grammar(), _change_directory, frozenset()), "pushd": Program(grammar(), _change_directory, frozenset()),
-    "test": Program(grammar(words=True), _test, frozenset()), "[": Program(grammar(words=True), _test, frozenset()),
+    "echo": Program(grammar(stop=True), _echo, frozenset()),
+    "printf": Program(grammar("-v=", stop=True), _echo, frozenset()),
+    "yes": Program(grammar(), _echo),
+    "seq": Program(grammar("-s= -f= -w"), _noise),
+    "cd": Program(grammar(), _change_directory, frozenset()),
+    "pushd": Program(grammar(), _change_directory, frozenset()),
+    "test": Program(grammar(words=True), _test, frozenset()),
+    "[": Program(grammar(words=True), _test, frozenset()),
     "[[": Program(grammar(words=True), _test, frozenset()),
-    "true": Program(grammar(), _noise), "false": Program(grammar(), _noise), ":": Program(grammar(), _noise),
-    "which": Program(grammar(), _noise), "whereis": Program(grammar(), _noise), "type": Program(grammar(), _noise),
-    "hash": Program(grammar(), _noise), "whatis": Program(grammar(), _noise), "apropos": Program(grammar(), _noise),
+    "true": Program(grammar(), _noise),
+    "false": Program(grammar(), _noise),
+    ":": Program(grammar(), _noise),
+    "which": Program(grammar(), _noise),
+    "whereis": Program(grammar(), _noise),
+    "type": Program(grammar(), _noise),
+    "hash": Program(grammar(), _noise),
+    "whatis": Program(grammar(), _noise),
+    "apropos": Program(grammar(), _noise),
     "sqlite3": Program(grammar("-cmd= -separator= -json -csv", words=True), _sqlite),
     **{
         name: Program(grammar("-c= --cmd= -u= -S= -s= -w= -W="), _editor)
-        for name in ("vim", "vi", "nvim", "nano", "emacs", "pico", "micro", "hx", "kak", "code", "cursor", "subl", "gedit")
+        for name in (
+            "vim",
+            "vi",
+            "nvim",
+            "nano",
+            "emacs",
+            "pico",
+            "micro",
+            "hx",
+            "kak",
+            "code",
+            "cursor",
+            "subl",
+            "gedit",
+        )
     },
-}  # fmt: skip
+}
 for _alias in ("gawk", "mawk", "nawk"):
     PROGRAMS[_alias] = PROGRAMS["awk"]
-

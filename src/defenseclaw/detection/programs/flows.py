@@ -18,7 +18,19 @@ MAX_FLOWS: Final = 256
 MAX_SOURCES: Final = 16
 """Sources that one pipe carries at most; the first ones count."""
 
-_PLACES: Final = frozenset({"workspace", "in_home", "temporary", "system_file", "git_dir", "ancestor", "workspace_root", "null_device"})
+_PLACES: Final = frozenset(
+    {
+        "workspace",
+        "in_home",
+        "temporary",
+        "system_file",
+        "git_dir",
+        "ancestor",
+        "workspace_root",
+        "null_device",
+    }
+)
+_SECRET: Final = frozenset({"credential", "sensitive"})
 _SENDS: Final = frozenset({"upload", "connect", "tunnel", "dns", "download"})
 _ONLY_SEEN_AS_CODE: Final = frozenset({"network", "file", "process", "environment", "credential_store"})
 
@@ -65,31 +77,65 @@ class FlowFinder:
         self._made: dict[str, Source] = {}
         """Files that this call made → where their content came from."""
         self._commands: dict[int, Step] = {}
+        self._fed: dict[int, list[Source]] = {}
+        """Command → what the substitutions among its words produced."""
 
     def run(self, steps: Sequence[Step]) -> None:
-        """Follow every pipeline, then single commands, in order of their ids."""
+        """Follow every pipeline and every single command, those that feed another one before it."""
         self._commands = {step.command.id: step for step in steps}
-        pipelines: dict[int, list[Step]] = {}
+        groups: dict[int, list[Step]] = {}
         for step in steps:
-            if step.command.pipeline:
-                pipelines.setdefault(step.command.pipeline, []).append(step)
+            # Single commands are groups of their own, under a key no pipeline has.
+            groups.setdefault(step.command.pipeline or -step.command.id, []).append(step)
+        inner: dict[int, list[int]] = {}
+        for number, group in groups.items():
+            parent = _fed_command(group)
+            if parent:
+                inner.setdefault(parent, []).append(number)
         done: set[int] = set()
-        for step in steps:
-            number = step.command.pipeline
-            if not number:
-                self._step(step, [])
-            elif number not in done:
-                done.add(number)
-                self._pipeline(sorted(pipelines[number], key=lambda each: each.command.position))
+        for number in groups:
+            self._follow(number, groups, inner, done)
+
+    def _follow(
+        self, number: int, groups: Mapping[int, list[Step]], inner: Mapping[int, list[int]], done: set[int]
+    ) -> None:
+        """Follow one group, the substitutions among the words of its commands first."""
+        if number in done:
+            return
+        done.add(number)
+        group = groups[number]
+        for step in group if inner else ():
+            for feeding in inner.get(step.command.id, ()):
+                self._follow(feeding, groups, inner, done)
+        self._pipeline(group if len(group) == 1 else sorted(group, key=_position))
 
     def _pipeline(self, steps: list[Step]) -> None:
         carried: list[Source] = []
         for step in steps:
-            out = self._step(step, carried)
+            out = self._step(step, [*carried, *self._words_of(step)])
             if step.command.context == "substitution" and step.act.stdin == "drop":
                 carried = [*carried, *out][:MAX_SOURCES]
             else:
                 carried = out
+        last = steps[-1].command
+        if (
+            carried
+            and last.context == "substitution"
+            and last.parent not in {step.command.id for step in steps}
+        ):
+            waiting = self._fed.setdefault(last.parent, [])
+            waiting.extend(carried[: MAX_SOURCES - len(waiting)])
+
+    def _words_of(self, step: Step) -> list[Source]:
+        """Return what substitutions put among a command's words.
+
+        What went into a variable first has no command that it belongs to: only secrets are followed
+        from there, into any later command that sends a word nobody knows.
+        """
+        fed = self._fed.pop(step.command.id, [])
+        if not fed and step.act.args == "network" and not step.command.complete:
+            return [source for source in self._fed.get(0, ()) if source.classes & _SECRET]
+        return fed
 
     def _step(self, step: Step, carried: list[Source]) -> list[Source]:
         """Add the flows of one command and return what comes out of it."""
@@ -183,7 +229,8 @@ class FlowFinder:
         """Add the flows that begin and end in one command."""
         number = step.command.id
         for path in step.paths_of("upload"):
-            self._send(step, Source("file", number, path.classes))
+            made = self._made.get(path.normalized)
+            self._send(step, made or Source("file", number, path.classes))
         fetched = frozenset().union(*(fact.classes for fact in step.network))
         for path in step.paths_of("download"):
             self._store(step, Source("network", number, fetched), [path])
@@ -197,7 +244,10 @@ class FlowFinder:
         for path in step.paths_of("code"):
             made = self._made.get(path.normalized)
             if made is not None and path.resolved:
-                self._run(step, Source(made.kind, made.command, made.classes, (*made.transforms, "file"), made.decoded))
+                self._run(
+                    step,
+                    Source(made.kind, made.command, made.classes, (*made.transforms, "file"), made.decoded),
+                )
 
     def _run(self, step: Step, source: Source) -> None:
         act = step.act
@@ -222,7 +272,12 @@ class FlowFinder:
     def _is_dialogue(self, source: Source) -> bool:
         """Whether the bytes come from a socket tool, which sends a shell's output back."""
         step = self._commands.get(source.command)
-        return source.kind == "network" and step is not None and step.act.stdin == "network" and "connect" in step.act.operations
+        return (
+            source.kind == "network"
+            and step is not None
+            and step.act.stdin == "network"
+            and "connect" in step.act.operations
+        )
 
     def _send(self, step: Step, source: Source) -> None:
         targets = [fact for fact in step.network if fact.action in _SENDS]
@@ -263,6 +318,18 @@ class FlowFinder:
             self.flows[flow] = None
         else:
             self.limited = True
+
+
+def _fed_command(group: list[Step]) -> int:
+    """Return the command that a group's output becomes a word of, 0 when there is none."""
+    last = group[-1].command
+    if last.context != "substitution" or last.parent in {step.command.id for step in group}:
+        return 0
+    return last.parent
+
+
+def _position(step: Step) -> int:
+    return step.command.position
 
 
 def _file_sink(path: PathFact) -> str:

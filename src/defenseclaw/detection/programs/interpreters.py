@@ -18,29 +18,69 @@ MAX_INLINE: Final = 65_536
 _MAX_STRINGS: Final = 64
 """String literals of inline text that are looked at."""
 
-_SHELL_NAMES: Final = ("sh", "bash", "zsh", "dash", "ksh", "mksh", "ash", "fish", "csh", "tcsh", "rbash", "yash", "oksh", "elvish", "nu", "xonsh")
+_SHELL_NAMES: Final = (
+    "sh",
+    "bash",
+    "zsh",
+    "dash",
+    "ksh",
+    "mksh",
+    "ash",
+    "fish",
+    "csh",
+    "tcsh",
+    "rbash",
+    "yash",
+    "oksh",
+    "elvish",
+    "nu",
+    "xonsh",
+)
 SHELLS: Final = frozenset({*_SHELL_NAMES, "pwsh", "powershell", "cmd"})
 _SHELL: Final = grammar(
-    "-c,--command=! -o= -O= --rcfile,--init-file= -i,--interactive -l,--login -s -n,--no-execute -x -e -u -v -f -p "
+    "-c,--command=! -o= -O= --rcfile,--init-file= -i,--interactive -l,--login -s -n,--no-execute -x "
+    "-e -u -v -f -p "
     "--norc --noprofile --posix --pretty-print",
     stop=True,
 )
 _POWERSHELL: Final = grammar(
-    "-command,-c,-com,-comm,-comma,-comman=! -encodedcommand,-e,-ec,-en,-enc,-enco,-encod,-encode,-encoded= -file,-f=! "
+    "-command,-c,-com,-comm,-comma,-comman=! "
+    "-encodedcommand,-e,-ec,-en,-enc,-enco,-encod,-encode,-encoded= -file,-f=! "
     "-executionpolicy,-ep,-ex= -windowstyle,-w= -nologo -noprofile,-nop -noninteractive,-noni -version= "
     "-workingdirectory,-wd= -sta -mta -inputformat= -outputformat=",
     words=True,
     stop=True,
 )
 _LANGUAGES: Final[dict[str, tuple[str, str]]] = {
-    "python": ("python", "-c"), "pypy": ("python", "-c"), "ipython": ("python", "-c"), "perl": ("perl", "-e"),
-    "ruby": ("ruby", "-e"), "node": ("node", "-e"), "nodejs": ("node", "-e"), "php": ("php", "-r"),
-    "lua": ("lua", "-e"), "luajit": ("lua", "-e"), "rscript": ("r", "-e"), "osascript": ("applescript", "-e"),
-    "tclsh": ("tcl", ""), "expect": ("tcl", "-c"), "julia": ("julia", "-e"), "elixir": ("elixir", "-e"),
-    "groovy": ("groovy", "-e"), "scala": ("scala", "-e"), "ghc": ("haskell", "-e"), "guile": ("scheme", "-c"),
-    "ts-node": ("node", "-e"), "tsx": ("node", "-e"), "jshell": ("java", ""), "erl": ("erlang", "-eval"),
-    "racket": ("scheme", "-e"), "sbcl": ("lisp", "--eval"), "swift": ("swift", "-e"), "irb": ("ruby", "-e"),
-}  # fmt: skip
+    "python": ("python", "-c"),
+    "pypy": ("python", "-c"),
+    "ipython": ("python", "-c"),
+    "perl": ("perl", "-e"),
+    "ruby": ("ruby", "-e"),
+    "node": ("node", "-e"),
+    "nodejs": ("node", "-e"),
+    "php": ("php", "-r"),
+    "lua": ("lua", "-e"),
+    "luajit": ("lua", "-e"),
+    "rscript": ("r", "-e"),
+    "osascript": ("applescript", "-e"),
+    "tclsh": ("tcl", ""),
+    "expect": ("tcl", "-c"),
+    "julia": ("julia", "-e"),
+    "elixir": ("elixir", "-e"),
+    "groovy": ("groovy", "-e"),
+    "scala": ("scala", "-e"),
+    "ghc": ("haskell", "-e"),
+    "guile": ("scheme", "-c"),
+    "ts-node": ("node", "-e"),
+    "tsx": ("node", "-e"),
+    "jshell": ("java", ""),
+    "erl": ("erlang", "-eval"),
+    "racket": ("scheme", "-e"),
+    "sbcl": ("lisp", "--eval"),
+    "swift": ("swift", "-e"),
+    "irb": ("ruby", "-e"),
+}
 """Program without its version → language, option for inline text."""
 
 _SPAWN: Final = re.compile(
@@ -53,29 +93,53 @@ _COMMAND_STRING: Final = re.compile(
     r"do shell script|(?:run|call|Popen|check_output|check_call|spawnSync|spawn))\s*\(?\s*"
     r"(?:f|r|b)?(\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*')"
 )
-_COMMAND_LIST: Final = re.compile(r"(?:run|call|Popen|check_output|check_call|system|exec)\s*\(?\s*[\[(]((?:\s*['\"][^'\"\n]*['\"]\s*,?)+)")
+_COMMAND_LIST: Final = re.compile(
+    r"(?:run|call|Popen|check_output|check_call|system|exec)\s*\(?\s*[\[(]((?:\s*['\"][^'\"\n]*['\"]\s*,?)+)"
+)
 _BACKTICKS: Final = re.compile(r"`([^`\n]{1,2048})`|(?:%x|qx)[{(\[/]([^})\]/\n]{1,2048})[})\]/]")
 _STRING: Final = re.compile(r"\"((?:[^\"\\\n]|\\.){1,512})\"|'((?:[^'\\\n]|\\.){1,512})'")
 _SOCKET: Final = re.compile(
     r"\bsocket\b|\bTCPSocket\b|fsockopen|net\.(?:connect|Socket|createConnection)|IO::Socket|http\.client|urllib|requests\.|"
     r"\bfetch\s*\(|https?\.(?:get|request)|urlopen|Net::HTTP|open-uri|LWP|file_get_contents\s*\(\s*['\"]https?:|axios"
 )
-_ATTACH: Final = re.compile(r"dup2|pty\.spawn|/bin/(?:ba|z|da)?sh|cmd\.exe|stdin\.pipe|spawn\(['\"](?:ba)?sh|exec\s*\{?['\"]/bin")
-_FETCH: Final = re.compile(r"urlopen|urlretrieve|requests\.(?:get|post|put)|\bfetch\s*\(|https?\.get|Net::HTTP\.get|LWP::Simple|open-uri|axios")
-_SEND: Final = re.compile(r"requests\.(?:post|put|patch)|method['\"]?\s*[:=]>?\s*['\"](?:POST|PUT)|data\s*=|\.post\s*\(|Net::HTTP\.post|sendall|\.send\(")
-_RUN_TEXT: Final = re.compile(r"\b(?:exec|eval|compile|instance_eval|new Function|vm\.runIn\w+|loadstring|load)\b\s*[\s(]")
-_DECODE: Final = re.compile(r"b64decode|base64|fromhex|unhexlify|atob|Buffer\.from\([^)]*['\"](?:base64|hex)|decode_base64|zlib|decompress|rot13|unpack|marshal\.loads|codecs\.decode|str_rot13|gzinflate")
-_DELETE: Final = re.compile(r"rmtree|os\.(?:remove|unlink|rmdir|removedirs)|\bunlink|rmSync|fs\.rm|FileUtils\.rm|rimraf|\.unlink\(|remove_tree|File\.delete|shutil\.rmtree")
-_WRITE: Final = re.compile(r"['\"](?:w|wb|a|ab|w\+|a\+|x)['\"]|write_text|write_bytes|writeFile|appendFile|file_put_contents|File\.write|os\.rename|shutil\.(?:copy|move)|os\.replace|fs\.(?:rename|copyFile)|createWriteStream|\btruncate\b|>>?\s*['\"]")
+_ATTACH: Final = re.compile(
+    r"dup2|pty\.spawn|/bin/(?:ba|z|da)?sh|cmd\.exe|stdin\.pipe|spawn\(['\"](?:ba)?sh|exec\s*\{?['\"]/bin"
+)
+_FETCH: Final = re.compile(
+    r"urlopen|urlretrieve|requests\.(?:get|post|put)|\bfetch\s*\(|https?\.get|Net::HTTP\.get|LWP::Simple|open-uri|axios"
+)
+_SEND: Final = re.compile(
+    r"requests\.(?:post|put|patch)|method['\"]?\s*[:=]>?\s*['\"](?:POST|PUT)|data\s*=|\.post\s*\(|Net::HTTP\.post|sendall|\.send\("
+)
+_RUN_TEXT: Final = re.compile(
+    r"\b(?:exec|eval|compile|instance_eval|new Function|vm\.runIn\w+|loadstring|load)\b\s*[\s(]"
+)
+_DECODE: Final = re.compile(
+    r"b64decode|base64|fromhex|unhexlify|atob|Buffer\.from\([^)]*['\"](?:base64|hex)|decode_base64|zlib|decompress|rot13|unpack|marshal\.loads|codecs\.decode|str_rot13|gzinflate"
+)
+_DELETE: Final = re.compile(
+    r"rmtree|os\.(?:remove|unlink|rmdir|removedirs)|\bunlink|rmSync|fs\.rm|FileUtils\.rm|rimraf|\.unlink\(|remove_tree|File\.delete|shutil\.rmtree"
+)
+_WRITE: Final = re.compile(
+    r"['\"](?:w|wb|a|ab|w\+|a\+|x)['\"]|write_text|write_bytes|writeFile|appendFile|file_put_contents|File\.write|os\.rename|shutil\.(?:copy|move)|os\.replace|fs\.(?:rename|copyFile)|createWriteStream|\btruncate\b|>>?\s*['\"]"
+)
 _APPEND: Final = re.compile(r"['\"]a(?:b|\+)?['\"]|appendFile|FILE_APPEND")
-_READ: Final = re.compile(r"\bopen\b|read_text|read_bytes|readFile|File\.read|file_get_contents|IO\.read|Path\(|readlines|createReadStream|require\(|linecache|fileinput|copyfile|glob")
-_ENVIRON: Final = re.compile(r"os\.environ(?!\s*(?:\[|\.get))|process\.env(?!\s*[.\[])|%ENV|\bENV\b(?!\s*\[)|getenv\(\s*\)|\$_ENV")
-_FORKS: Final = re.compile(r"fork\s*(?:\(\s*\))?\s*while\s+(?:fork|1|True)|loop\s*\{\s*fork|while\s*\(?\s*(?:1|True|true)\s*\)?\s*[:{]?\s*(?:os\.)?fork")
+_READ: Final = re.compile(
+    r"\bopen\b|read_text|read_bytes|readFile|File\.read|file_get_contents|IO\.read|Path\(|readlines|createReadStream|require\(|linecache|fileinput|copyfile|glob"
+)
+_ENVIRON: Final = re.compile(
+    r"os\.environ(?!\s*(?:\[|\.get))|process\.env(?!\s*[.\[])|%ENV|\bENV\b(?!\s*\[)|getenv\(\s*\)|\$_ENV"
+)
+_FORKS: Final = re.compile(
+    r"fork\s*(?:\(\s*\))?\s*while\s+(?:fork|1|True)|loop\s*\{\s*fork|while\s*\(?\s*(?:1|True|true)\s*\)?\s*[:{]?\s*(?:os\.)?fork"
+)
 _EFFECT_WORDS: Final = re.compile(
     r"\b(?:open|import|require|exec|eval|system|spawn|fork|unlink|socket|fetch|File|IO|Dir|Kernel|os|subprocess|shutil|"
     r"write|rename|load|use|http|net|fs|process|__\w+__|getattr|globals|compile|popen)\b|`|qx|%x|<[A-Z$]"
 )
-_MODULE_FILTERS: Final = frozenset({"json.tool", "tokenize", "base64", "gzip", "zipfile", "tarfile", "timeit", "this", "calendar"})
+_MODULE_FILTERS: Final = frozenset(
+    {"json.tool", "tokenize", "base64", "gzip", "zipfile", "tarfile", "timeit", "this", "calendar"}
+)
 _MODULE_SERVERS: Final = frozenset({"http.server", "simplehttpserver", "pyftpdlib", "smtpd", "aiosmtpd"})
 
 
@@ -146,7 +210,7 @@ def _cmd(act: Act) -> None:
 
 
 def language_of(program: str) -> tuple[str, str]:
-    """Return language and inline option of an interpreter, whatever its version (``python3.12``); empty if none."""
+    """Return language and inline option of an interpreter, whatever its version; empty if it is none."""
     return _LANGUAGES.get(program) or _LANGUAGES.get(program.rstrip("0123456789.")) or ("", "")
 
 
@@ -254,21 +318,46 @@ def inspect_code(act: Act, code: str, language: str) -> None:
 
 
 def _is_address(text: str) -> bool:
-    return re.fullmatch(r"\d{1,3}(?:\.\d{1,3}){3}|[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,12}", text) is not None and not text.endswith(
-        (".py", ".js", ".json", ".txt", ".sh", ".md", ".csv", ".log", ".html", ".rb", ".pl", ".php", ".yaml", ".yml", ".toml")
+    return re.fullmatch(
+        r"\d{1,3}(?:\.\d{1,3}){3}|[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,12}", text
+    ) is not None and not text.endswith(
+        (
+            ".py",
+            ".js",
+            ".json",
+            ".txt",
+            ".sh",
+            ".md",
+            ".csv",
+            ".log",
+            ".html",
+            ".rb",
+            ".pl",
+            ".php",
+            ".yaml",
+            ".yml",
+            ".toml",
+        )
     )
 
 
 def _touch_strings(act: Act, code: str, strings: list[str]) -> None:
     access = (
-        "delete" if _DELETE.search(code)
-        else ("append" if _APPEND.search(code) else "write") if _WRITE.search(code)
-        else "read" if _READ.search(code)
+        "delete"
+        if _DELETE.search(code)
+        else ("append" if _APPEND.search(code) else "write")
+        if _WRITE.search(code)
+        else "read"
+        if _READ.search(code)
         else ""
-    )  # fmt: skip
+    )
     if not access:
         return
-    role = "upload" if "upload" in act.operations and access == "read" else ("stdout" if access == "read" else "")
+    role = (
+        "upload"
+        if "upload" in act.operations and access == "read"
+        else ("stdout" if access == "read" else "")
+    )
     paths = [text for text in strings if _is_file(text)]
     if paths:
         act.does(access)
@@ -279,16 +368,23 @@ def _is_file(text: str) -> bool:
     return (
         not is_url(text)
         and " " not in text.strip()
-        and (text.startswith(("/", "~", ".")) or "/" in text or re.fullmatch(r"[\w.-]+\.\w{1,8}", text) is not None)
+        and (
+            text.startswith(("/", "~", "."))
+            or "/" in text
+            or re.fullmatch(r"[\w.-]+\.\w{1,8}", text) is not None
+        )
         and not text.startswith(("/bin/", "application/", "text/"))
     )
 
 
 def _commands_in(code: str, language: str) -> list[str]:
-    found = [match[1][1:-1].replace('\\"', '"').replace("\\'", "'") for match in _COMMAND_STRING.finditer(code)]
+    found = [
+        match[1][1:-1].replace('\\"', '"').replace("\\'", "'") for match in _COMMAND_STRING.finditer(code)
+    ]
     for match in _COMMAND_LIST.finditer(code):
-        words = [word for word in re.findall(r"['\"]([^'\"\n]*)['\"]", match[1])]
-        found.append(" ".join(_quote(word) for word in words))
+        words = re.findall(r"['\"]([^'\"\n]*)['\"]", match[1])
+        if len(words) > 1:
+            found.append(" ".join(_quote(word) for word in words))
     if language in ("perl", "ruby", "php"):
         found.extend(match[1] or match[2] for match in _BACKTICKS.finditer(code))
     return [text for text in found if text.strip() and len(text) > 1][:8]
@@ -328,19 +424,35 @@ def _export(act: Act) -> None:
     if (act.has("-p") or not act.operands) and act.program != "alias":
         act.does("environment_read")
         act.emits.append("environment")
-    if "HISTFILE" in names or any(re.match(r"HIST(?:SIZE|FILESIZE)=0$|HISTCONTROL=ignoreboth", word) for word in act.operands):
+    if "HISTFILE" in names or any(
+        re.match(r"HIST(?:SIZE|FILESIZE)=0$|HISTCONTROL=ignoreboth", word) for word in act.operands
+    ):
         act.is_("history_disable")
 
 
 LOADER_VARIABLES: Final = frozenset(
-    "LD_PRELOAD LD_LIBRARY_PATH LD_AUDIT BASH_ENV ENV PROMPT_COMMAND PYTHONSTARTUP PERL5OPT RUBYOPT NODE_OPTIONS "
-    "GIT_SSH_COMMAND GIT_EXTERNAL_DIFF PERL5LIB PYTHONHOME".split()
+    [
+        "LD_PRELOAD",
+        "LD_LIBRARY_PATH",
+        "LD_AUDIT",
+        "BASH_ENV",
+        "ENV",
+        "PROMPT_COMMAND",
+        "PYTHONSTARTUP",
+        "PERL5OPT",
+        "RUBYOPT",
+        "NODE_OPTIONS",
+        "GIT_SSH_COMMAND",
+        "GIT_EXTERNAL_DIFF",
+        "PERL5LIB",
+        "PYTHONHOME",
+    ]
 )
 """Variables that make other programs load or run something."""
 
 
 def _history(act: Act) -> None:
-    if act.has("-c") or act.has("-d") or act.has("-w") and act.operand(0) == "/dev/null":
+    if act.has("-c") or act.has("-d") or (act.has("-w") and act.operand(0) == "/dev/null"):
         act.is_("history_clear")
     else:
         act.does("read")
@@ -399,7 +511,9 @@ def _python_grammar() -> Grammar:
 _PERL: Final = grammar("-e= -E= -M= -I= -i -n -p -l -w -c -x -a -F= -T -0 -s", stop=True)
 _RUBY: Final = grammar("-e= -r= -I= -i -n -p -l -w -c -a -F= -C=", stop=True)
 _NODE: Final = grammar(
-    "-e,--eval= -p,--print= -r,--require= --import= --loader= --input-type= -c,--check --env-file= --inspect -i", stop=True
+    "-e,--eval= -p,--print= -r,--require= --import= --loader= --input-type= -c,--check --env-file= "
+    "--inspect -i",
+    stop=True,
 )
 _OTHER: Final = grammar("-e= -r= -c= -B= -R= -E= -f= -l= --eval= -eval= -d=", stop=True)
 
@@ -411,7 +525,8 @@ def _grammar_of(name: str) -> Grammar:
 
 PROGRAMS: Final[dict[str, Program]] = {
     **{name: Program(_SHELL, _shell) for name in _SHELL_NAMES},
-    "pwsh": Program(_POWERSHELL, _powershell), "powershell": Program(_POWERSHELL, _powershell),
+    "pwsh": Program(_POWERSHELL, _powershell),
+    "powershell": Program(_POWERSHELL, _powershell),
     "cmd": Program(grammar(), _cmd),
     **{
         name: Program(_grammar_of(name), _interpreter, frozenset())
@@ -419,13 +534,23 @@ PROGRAMS: Final[dict[str, Program]] = {
     },
     "deno": Program(grammar("-e= -p= --config= -c= --allow-read --allow-all,-A -r", stop=False), _deno),
     "eval": Program(grammar(stop=True), _eval, frozenset()),
-    "source": Program(grammar(stop=True), _source, frozenset()), ".": Program(grammar(stop=True), _source, frozenset()),
-    "export": Program(grammar("-p -n -f"), _export), "declare": Program(grammar("-p -x -a -A -i -r -f -g"), _export),
-    "typeset": Program(grammar("-p -x"), _export), "readonly": Program(grammar("-p"), _export),
-    "history": Program(grammar("-d= -a -c -n -r -w"), _history), "unset": Program(grammar("-f -v"), _unset),
-    "set": Program(grammar(stop=True), _set, frozenset()), "shopt": Program(grammar(), _shopt),
+    "source": Program(grammar(stop=True), _source, frozenset()),
+    ".": Program(grammar(stop=True), _source, frozenset()),
+    "export": Program(grammar("-p -n -f"), _export),
+    "declare": Program(grammar("-p -x -a -A -i -r -f -g"), _export),
+    "typeset": Program(grammar("-p -x"), _export),
+    "readonly": Program(grammar("-p"), _export),
+    "history": Program(grammar("-d= -a -c -n -r -w"), _history),
+    "unset": Program(grammar("-f -v"), _unset),
+    "set": Program(grammar(stop=True), _set, frozenset()),
+    "shopt": Program(grammar(), _shopt),
     "setopt": Program(grammar(), _shopt),
-    "make": Program(grammar("-f,--file= -C,--directory= -j= -I= -n,--dry-run,--just-print"), _build_runner, frozenset({"--help", "--version", "-n"})),
+    "make": Program(
+        grammar("-f,--file= -C,--directory= -j= -I= -n,--dry-run,--just-print"),
+        _build_runner,
+        frozenset({"--help", "--version", "-n"}),
+    ),
     "gmake": Program(grammar("-f= -C= -j="), _build_runner),
-    "just": Program(grammar("-f= -d="), _build_runner), "task": Program(grammar("-t= -d="), _build_runner),
-}  # fmt: skip
+    "just": Program(grammar("-f= -d="), _build_runner),
+    "task": Program(grammar("-t= -d="), _build_runner),
+}

@@ -9,30 +9,46 @@ from defenseclaw.detection.facts import UNKNOWN
 from defenseclaw.detection.programs.base import Act, Program, grammar, is_url, split_pair
 
 _CURL: Final = grammar(
-    "-o,--output= -O,--remote-name --remote-name-all -J -T,--upload-file= -d,--data,--data-ascii= --data-binary= "
+    "-o,--output= -O,--remote-name --remote-name-all -J -T,--upload-file= -d,--data,--data-ascii= "
+    "--data-binary= "
     "--data-raw= --data-urlencode= --json= -F,--form= --form-string= -K,--config= -X,--request= -H,--header= "
     "-A,--user-agent= -b,--cookie= -c,--cookie-jar= -e,--referer= -u,--user= -x,--proxy= --preproxy= "
-    "--socks5= --socks5-hostname= --socks4= --socks4a= --url= -w,--write-out= -m,--max-time= --connect-timeout= "
-    "--retry= --retry-delay= --retry-max-time= -r,--range= -E,--cert= --key= --cacert= --capath= --cert-type= "
+    "--socks5= --socks5-hostname= --socks4= --socks4a= --url= -w,--write-out= -m,--max-time= "
+    "--connect-timeout= "
+    "--retry= --retry-delay= --retry-max-time= -r,--range= -E,--cert= --key= --cacert= --capath= "
+    "--cert-type= "
     "--resolve= --connect-to= --interface= --limit-rate= -C,--continue-at= -D,--dump-header= -P,--ftp-port= "
     "-Q,--quote= -t,--telnet-option= -y,--speed-time= -Y,--speed-limit= -z,--time-cond= --unix-socket= "
     "--abstract-unix-socket= --max-redirs= --max-filesize= --ciphers= --tls-max= --dns-servers= --doh-url= "
-    "--trace= --trace-ascii= --stderr= --output-dir= --etag-save= --etag-compare= --netrc-file= --oauth2-bearer= "
+    "--trace= --trace-ascii= --stderr= --output-dir= --etag-save= --etag-compare= --netrc-file= "
+    "--oauth2-bearer= "
     "--proxy-user= --proxy-header= --aws-sigv4= --variable= --expand-url= --mail-from= --mail-rcpt= "
     "--local-port= --keepalive-time= --hostpubmd5= --pinnedpubkey= --create-file-mode= --parallel-max= "
-    "-G,--get -I,--head -k,--insecure -L,--location -s,--silent -S,--show-error -f,--fail -v,--verbose -i,--include "
+    "-G,--get -I,--head -k,--insecure -L,--location -s,--silent -S,--show-error -f,--fail "
+    "-v,--verbose -i,--include "
     "-n,--netrc -N -g -j -l -q -R -Z,--parallel -# -0 -1 -2 -3 -4 -6 -a,--append -B -p --compressed"
 )
 _WGET: Final = grammar(
     "-O,--output-document= -o,--output-file= -a,--append-output= -i,--input-file= -P,--directory-prefix= "
-    "--post-data= --post-file= --body-data= --body-file= --method= --header= -U,--user-agent= --user= --password= "
-    "--http-user= --http-password= -e,--execute= -t,--tries= -T,--timeout= -w,--wait= -Q,--quota= -A,--accept= "
+    "--post-data= --post-file= --body-data= --body-file= --method= --header= -U,--user-agent= "
+    "--user= --password= "
+    "--http-user= --http-password= -e,--execute= -t,--tries= -T,--timeout= -w,--wait= -Q,--quota= "
+    "-A,--accept= "
     "-R,--reject= -D,--domains= -l,--level= -X= -I= -B,--base= --limit-rate= --certificate= --private-key= "
     "--ca-certificate= --load-cookies= --save-cookies= --referer= --use-askpass= --bind-address= --config= "
-    "-q,--quiet -c,--continue -N -r,--recursive -m,--mirror -k -p -nc -nv -nd -nH -np -S -b,--background --spider "
+    "-q,--quiet -c,--continue -N -r,--recursive -m,--mirror -k -p -nc -nv -nd -nH -np -S "
+    "-b,--background --spider "
     "--no-check-certificate"
 )
-_UPLOAD_OPTIONS: Final = ("-d", "--data-binary", "--data-raw", "--data-urlencode", "--json", "-F", "--form-string")
+_UPLOAD_OPTIONS: Final = (
+    "-d",
+    "--data-binary",
+    "--data-raw",
+    "--data-urlencode",
+    "--json",
+    "-F",
+    "--form-string",
+)
 _DNS_OPTION: Final = re.compile(r"^(?:\+|-[0-9a-zA-Z])")
 
 
@@ -40,7 +56,11 @@ def _curl(act: Act) -> None:
     urls = [*act.all("--url"), *act.operands]
     uploads = _curl_uploads(act)
     body = act.has(*_UPLOAD_OPTIONS)
-    sends = (body and not act.has("-G")) or act.has("-T") or act.value("-X").upper() in ("POST", "PUT", "PATCH", "DELETE")
+    sends = (
+        (body and not act.has("-G"))
+        or act.has("-T")
+        or act.value("-X").upper() in ("POST", "PUT", "PATCH", "DELETE")
+    )
     act.does("upload" if sends else "fetch")
     act.args = "network"
     if body or act.has("-T"):
@@ -57,7 +77,9 @@ def _curl(act: Act) -> None:
     for socket in act.all("--unix-socket", "--abstract-unix-socket"):
         act.touch("connect", [socket])
     act.touch("read", uploads, "upload")
-    act.touch("read", [*act.all("-K", "--netrc-file"), *(value for value in act.all("-b") if "=" not in value)])
+    act.touch(
+        "read", [*act.all("-K", "--netrc-file"), *(value for value in act.all("-b") if "=" not in value)]
+    )
     act.touch("metadata", [*act.all("-E"), *act.all("--key"), *act.all("--cacert")])
     act.touch("write", act.all("-c", "-D", "--trace", "--trace-ascii", "--etag-save"))
     _fetched_files(act, urls, act.all("-o"), act.has("-O", "--remote-name-all"), act.value("--output-dir"))
@@ -146,7 +168,11 @@ def _http_client(act: Act) -> None:
     method = words.pop(0).upper() if words and words[0].isalpha() and words[0].isupper() else ""
     url, items = (words[0], words[1:]) if words else ("", [])
     files = [item.partition("@")[2] for item in items if "@" in item and "=" not in item.partition("@")[0]]
-    sends = bool(files) or method in ("POST", "PUT", "PATCH") or any("=" in item and "==" not in item for item in items)
+    sends = (
+        bool(files)
+        or method in ("POST", "PUT", "PATCH")
+        or any("=" in item and "==" not in item for item in items)
+    )
     act.does("upload" if sends else "fetch")
     act.talk("upload" if sends else "download", url, "http")
     act.touch("read", files, "upload")
@@ -170,7 +196,9 @@ def _downloader(act: Act) -> None:
         act.emits.append("network")
         return
     names = outputs or [_last_segment(url) for url in urls]
-    act.touch("write", [f"{directory.rstrip('/')}/{name}" if directory else name for name in names], "download")
+    act.touch(
+        "write", [f"{directory.rstrip('/')}/{name}" if directory else name for name in names], "download"
+    )
 
 
 def _ssh(act: Act) -> None:
@@ -208,7 +236,8 @@ def _ssh(act: Act) -> None:
 
 
 _SSH: Final = grammar(
-    "-o= -i= -F= -p= -l= -R= -L= -D= -J= -W= -E= -S= -c= -m= -b= -B= -I= -O= -Q= -w= -G -V -N -f -T -t -n -q -v "
+    "-o= -i= -F= -p= -l= -R= -L= -D= -J= -W= -E= -S= -c= -m= -b= -B= -I= -O= -Q= -w= -G -V -N -f -T "
+    "-t -n -q -v "
     "-A -a -X -x -Y -4 -6 -C -g -k -K -M -s -y",
     stop=True,
 )
@@ -244,7 +273,9 @@ def _remote_copy(act: Act) -> None:
             act.nested.append(shell)
     if act.program == "rsync":
         act.touch("read", act.all("--files-from", "--password-file"))
-        if act.has("--delete", "--delete-after", "--delete-before", "--delete-during", "--delete-excluded", "--del"):
+        if act.has(
+            "--delete", "--delete-after", "--delete-before", "--delete-during", "--delete-excluded", "--del"
+        ):
             act.is_("sync_delete", "recursive")
             act.does("delete")
             if not to_remote:
@@ -282,7 +313,7 @@ def _ftp(act: Act) -> None:
 
 
 def _netcat(act: Act) -> None:
-    words = [word for word in act.operands]
+    words = act.operands
     listens = act.has("-l")
     runs = act.all("-e", "-c", "--lua-exec")
     host, port = (words[0], words[1] if len(words) > 1 else "") if words else ("", "")
@@ -387,7 +418,9 @@ def _lookup(act: Act) -> None:
             act.talk("dns", word, "dns", 53)
 
 
-_RECORDS: Final = frozenset({"A", "AAAA", "MX", "TXT", "NS", "SOA", "CNAME", "ANY", "PTR", "SRV", "AXFR", "IN", "CAA"})
+_RECORDS: Final = frozenset(
+    {"A", "AAAA", "MX", "TXT", "NS", "SOA", "CNAME", "ANY", "PTR", "SRV", "AXFR", "IN", "CAA"}
+)
 
 
 def _ping(act: Act) -> None:
@@ -415,10 +448,27 @@ def _tunnel_tool(act: Act) -> None:
             return
         act.talk("tunnel", words[1] if len(words) > 1 else "", "http")
         act.is_("reverse_tunnel" if remotes else "forward_tunnel")
-    elif act.program in ("cloudflared", "ngrok", "bore", "lt", "localtunnel", "pinggy", "tailscale", "zrok", "tunnelmole"):
+    elif act.program in (
+        "cloudflared",
+        "ngrok",
+        "bore",
+        "lt",
+        "localtunnel",
+        "pinggy",
+        "tailscale",
+        "zrok",
+        "tunnelmole",
+    ):
         if act.program in ("cloudflared", "ngrok", "tailscale") and not {
-            "tunnel", "http", "tcp", "tls", "start", "funnel", "serve", "access",
-        }.intersection(words):  # fmt: skip
+            "tunnel",
+            "http",
+            "tcp",
+            "tls",
+            "start",
+            "funnel",
+            "serve",
+            "access",
+        }.intersection(words):
             act.operations.discard("tunnel")
             return
         act.is_("reverse_tunnel")
@@ -427,7 +477,12 @@ def _tunnel_tool(act: Act) -> None:
         act.is_("reverse_tunnel")
 
 
-_SERVICE: Final = {"ngrok": "tunnel.ngrok.io", "cloudflared": "api.trycloudflare.com", "bore": "bore.pub", "lt": "loca.lt"}
+_SERVICE: Final = {
+    "ngrok": "tunnel.ngrok.io",
+    "cloudflared": "api.trycloudflare.com",
+    "bore": "bore.pub",
+    "lt": "loca.lt",
+}
 
 
 def _mail(act: Act) -> None:
@@ -453,13 +508,17 @@ def _sniffer(act: Act) -> None:
 
 
 _NC: Final = grammar(
-    "-e,--exec,--sh-exec= -c,--close= -p,--source-port= -s,--source= -w,--wait= -q= -i,--interval= -x= -X= -I= -O= "
-    "-T= -g= -G= -o= --proxy= --proxy-type= -l,--listen -k,--keep-open -u,--udp -v,--verbose -n -z -U,--unixsock -N -4 -6 "
+    "-e,--exec,--sh-exec= -c,--close= -p,--source-port= -s,--source= -w,--wait= -q= -i,--interval= "
+    "-x= -X= -I= -O= "
+    "-T= -g= -G= -o= --proxy= --proxy-type= -l,--listen -k,--keep-open -u,--udp -v,--verbose -n -z "
+    "-U,--unixsock -N -4 -6 "
     "--lua-exec= --ssl --allow= --deny="
 )
 _NMAP: Final = grammar(
-    "-p= -iL= -il= -l= -list= -iR= -oN= -oX= -oG= -oA= -o= -e= -g= -D= -S= -T= --script= --script-args= --rate= --range= "
-    "--includefile= --excludefile= --exclude= --top-ports= --min-rate= --max-rate= -host= -a= -b= -r= --ports= "
+    "-p= -iL= -il= -l= -list= -iR= -oN= -oX= -oG= -oA= -o= -e= -g= -D= -S= -T= --script= "
+    "--script-args= --rate= --range= "
+    "--includefile= --excludefile= --exclude= --top-ports= --min-rate= --max-rate= -host= -a= -b= "
+    "-r= --ports= "
     "-sV -sS -sT -sU -sn -sP -Pn -PS -A -O -v -n -R -F -6 --open"
 )
 
@@ -468,21 +527,43 @@ PROGRAMS: Final[dict[str, Program]] = {
     "wget": Program(_WGET, _wget, frozenset({"--help", "--version", "-V", "-h"})),
     "wget2": Program(_WGET, _wget),
     **{
-        name: Program(grammar("-o,--output= -d,--download -b -f -j -a= -A= --auth= -p= -s= --session="), _http_client)
+        name: Program(
+            grammar("-o,--output= -d,--download -b -f -j -a= -A= --auth= -p= -s= --session="), _http_client
+        )
         for name in ("http", "https", "xh", "xhs", "curlie", "httpie")
     },
     **{
-        name: Program(grammar("-o,--out,--output= -d,--dir= -x= -s= -j= -n= -i= -dump -source -q"), _downloader)
-        for name in ("aria2c", "axel", "fetch", "lwp-download", "lwp-request", "get", "lynx", "w3m", "links", "elinks")
+        name: Program(
+            grammar("-o,--out,--output= -d,--dir= -x= -s= -j= -n= -i= -dump -source -q"), _downloader
+        )
+        for name in (
+            "aria2c",
+            "axel",
+            "fetch",
+            "lwp-download",
+            "lwp-request",
+            "get",
+            "lynx",
+            "w3m",
+            "links",
+            "elinks",
+        )
     },
-    "ssh": Program(_SSH, _ssh, frozenset({"-V"})), "autossh": Program(_SSH, _ssh, frozenset({"-V"})),
-    "slogin": Program(_SSH, _ssh), "mosh": Program(grammar("-p= --ssh=", stop=True), _ssh),
-    "scp": Program(grammar("-i= -P= -F= -o= -S= -l= -c= -J= -D= -X= -r -p -q -v -C -B -3 -4 -6 -O -T"), _remote_copy),
+    "ssh": Program(_SSH, _ssh, frozenset({"-V"})),
+    "autossh": Program(_SSH, _ssh, frozenset({"-V"})),
+    "slogin": Program(_SSH, _ssh),
+    "mosh": Program(grammar("-p= --ssh=", stop=True), _ssh),
+    "scp": Program(
+        grammar("-i= -P= -F= -o= -S= -l= -c= -J= -D= -X= -r -p -q -v -C -B -3 -4 -6 -O -T"), _remote_copy
+    ),
     "rsync": Program(
         grammar(
-            "-e,--rsh= --exclude= --include= --files-from= --exclude-from= --include-from= --password-file= --bwlimit= "
-            "--rsync-path= -f,--filter= -B= -T= --port= --log-file= --backup-dir= --suffix= --timeout= --compare-dest= "
-            "--link-dest= --chmod= --chown= --partial-dir= -M= --max-size= --min-size= -n,--dry-run -a -v -z -r -l -p -t "
+            "-e,--rsh= --exclude= --include= --files-from= --exclude-from= --include-from= "
+            "--password-file= --bwlimit= "
+            "--rsync-path= -f,--filter= -B= -T= --port= --log-file= --backup-dir= --suffix= "
+            "--timeout= --compare-dest= "
+            "--link-dest= --chmod= --chown= --partial-dir= -M= --max-size= --min-size= -n,--dry-run "
+            "-a -v -z -r -l -p -t "
             "-g -o -D -P -h -u -x -H -A -X -S --delete --delete-after --delete-before --delete-during "
             "--delete-excluded --del --remove-source-files"
         ),
@@ -490,34 +571,80 @@ PROGRAMS: Final[dict[str, Program]] = {
         frozenset({"--help", "--version", "-n"}),
     ),
     "sftp": Program(grammar("-i= -P= -F= -o= -b= -S= -l= -c= -J= -B= -R= -D="), _sftp),
-    "ftp": Program(grammar("-p -n -i -v"), _ftp), "lftp": Program(grammar("-e= -c= -u= -p= -f="), _ftp),
-    "tftp": Program(grammar("-c= -m="), _ftp), "ncftp": Program(grammar("-u= -p="), _ftp),
-    "nc": Program(_NC, _netcat), "ncat": Program(_NC, _netcat), "netcat": Program(_NC, _netcat),
-    "nc.openbsd": Program(_NC, _netcat), "nc.traditional": Program(_NC, _netcat),
+    "ftp": Program(grammar("-p -n -i -v"), _ftp),
+    "lftp": Program(grammar("-e= -c= -u= -p= -f="), _ftp),
+    "tftp": Program(grammar("-c= -m="), _ftp),
+    "ncftp": Program(grammar("-u= -p="), _ftp),
+    "nc": Program(_NC, _netcat),
+    "ncat": Program(_NC, _netcat),
+    "netcat": Program(_NC, _netcat),
+    "nc.openbsd": Program(_NC, _netcat),
+    "nc.traditional": Program(_NC, _netcat),
     "socat": Program(grammar("-T= -t= -b= -L= -W= -lf= -d -v -x -u -U"), _socat, frozenset({"-V", "-h"})),
     "telnet": Program(grammar("-l="), _telnet),
     **{
         name: Program(_NMAP, _scanner)
-        for name in ("nmap", "masscan", "zmap", "rustscan", "naabu", "unicornscan", "arp-scan", "netdiscover", "nbtscan")
+        for name in (
+            "nmap",
+            "masscan",
+            "zmap",
+            "rustscan",
+            "naabu",
+            "unicornscan",
+            "arp-scan",
+            "netdiscover",
+            "nbtscan",
+        )
     },
     **{
         name: Program(grammar("-t= -p= -x= -c= -b= -k= -y= -f= -type=", words=name == "nslookup"), _lookup)
         for name in ("dig", "host", "nslookup", "drill", "kdig", "delv", "resolvectl", "dog", "doggo")
     },
-    "ping": Program(grammar("-c= -i= -w= -W= -s= -I= -t="), _ping), "ping6": Program(grammar("-c= -i= -w="), _ping),
-    "fping": Program(grammar("-c= -i= -f= -t= -g -a -q -s"), _ping), "hping3": Program(grammar("-c= -p= -i="), _ping),
-    "traceroute": Program(grammar("-m= -p= -q= -w="), _ping), "tracepath": Program(grammar("-m="), _ping),
-    "mtr": Program(grammar("-c= -i="), _ping), "whois": Program(grammar("-h= -p="), _lookup),
+    "ping": Program(grammar("-c= -i= -w= -W= -s= -I= -t="), _ping),
+    "ping6": Program(grammar("-c= -i= -w="), _ping),
+    "fping": Program(grammar("-c= -i= -f= -t= -g -a -q -s"), _ping),
+    "hping3": Program(grammar("-c= -p= -i="), _ping),
+    "traceroute": Program(grammar("-m= -p= -q= -w="), _ping),
+    "tracepath": Program(grammar("-m="), _ping),
+    "mtr": Program(grammar("-c= -i="), _ping),
+    "whois": Program(grammar("-h= -p="), _lookup),
     **{
-        name: Program(grammar("-connect= -config= -c= -p= --url= --auth= -selfcert -ignore-cert", words=name == "agent"), _tunnel_tool)
-        for name in ("ngrok", "cloudflared", "chisel", "ligolo", "ligolo-agent", "bore", "lt", "localtunnel", "frpc",
-                     "rathole", "pinggy", "zrok", "tunnelmole", "gost", "inlets", "tailscale")
+        name: Program(
+            grammar(
+                "-connect= -config= -c= -p= --url= --auth= -selfcert -ignore-cert", words=name == "agent"
+            ),
+            _tunnel_tool,
+        )
+        for name in (
+            "ngrok",
+            "cloudflared",
+            "chisel",
+            "ligolo",
+            "ligolo-agent",
+            "bore",
+            "lt",
+            "localtunnel",
+            "frpc",
+            "rathole",
+            "pinggy",
+            "zrok",
+            "tunnelmole",
+            "gost",
+            "inlets",
+            "tailscale",
+        )
     },
-    **{name: Program(grammar("-s= -a,-A,--attach= -c= -b= -r= -S="), _mail) for name in ("mail", "mailx", "mutt", "s-nail")},
-    "sendmail": Program(grammar("-f= -F= -t -i -o="), _mail), "msmtp": Program(grammar("-a= -f="), _mail),
+    **{
+        name: Program(grammar("-s= -a,-A,--attach= -c= -b= -r= -S="), _mail)
+        for name in ("mail", "mailx", "mutt", "s-nail")
+    },
+    "sendmail": Program(grammar("-f= -F= -t -i -o="), _mail),
+    "msmtp": Program(grammar("-a= -f="), _mail),
     "swaks": Program(grammar("--to= --from= --server= --attach,-a= --body="), _mail),
     "tcpdump": Program(grammar("-w= -r= -i= -c= -s= -z= -G= -W= -C="), _sniffer),
-    "tshark": Program(grammar("-w= -r= -i= -c="), _sniffer), "dumpcap": Program(grammar("-w= -i="), _sniffer),
-    "http-server": Program(grammar("-p= -a="), _server), "serve": Program(grammar("-l= -p="), _server),
+    "tshark": Program(grammar("-w= -r= -i= -c="), _sniffer),
+    "dumpcap": Program(grammar("-w= -i="), _sniffer),
+    "http-server": Program(grammar("-p= -a="), _server),
+    "serve": Program(grammar("-l= -p="), _server),
     "smbserver.py": Program(grammar(), _server),
-}  # fmt: skip
+}

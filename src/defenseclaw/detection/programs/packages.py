@@ -9,10 +9,23 @@ from typing import Final
 from defenseclaw.detection.programs.base import Act, Program, grammar, is_url
 
 _OURS: Final = re.compile(r"^(?:@[\w-]+/)?defenseclaw(?:-gateway|-openclaw)?(?:$|[@=<>\[])")
-_INSTALL: Final = frozenset({"install", "i", "add", "in", "isntall", "sync", "upgrade", "update", "download", "get", "ci", "tap"})
-_REMOVE: Final = frozenset({"uninstall", "remove", "rm", "purge", "erase", "autoremove", "un", "unlink", "del"})
+_INSTALL: Final = frozenset(
+    {"install", "i", "add", "in", "isntall", "sync", "upgrade", "update", "download", "get", "ci", "tap"}
+)
+_REMOVE: Final = frozenset(
+    {"uninstall", "remove", "rm", "purge", "erase", "autoremove", "un", "unlink", "del"}
+)
 _RUN: Final = frozenset({"dlx", "exec", "x", "run", "tool"})
-_INDEX_OPTIONS: Final = ("-i", "--extra-index-url", "--registry", "-f", "--index", "--default-index", "--repository", "--source")
+_INDEX_OPTIONS: Final = (
+    "-i",
+    "--extra-index-url",
+    "--registry",
+    "-f",
+    "--index",
+    "--default-index",
+    "--repository",
+    "--source",
+)
 
 
 def _manager(act: Act) -> None:
@@ -45,7 +58,11 @@ def _manager(act: Act) -> None:
         act.does("connect")
     elif verb == "config" and packages[:1] == ["set"]:
         act.does("config_change")
-    elif verb == "config" and packages[:1] == ["get"] and any("token" in word.lower() or "password" in word.lower() for word in packages[1:]):
+    elif (
+        verb == "config"
+        and packages[:1] == ["get"]
+        and any("token" in word.lower() or "password" in word.lower() for word in packages[1:])
+    ):
         act.does("credential_read")
         act.is_("secret_value")
         act.emits.append("credential_store")
@@ -118,22 +135,63 @@ def _after_prefix(words: list[str], prefix: tuple[tuple[str, ...], ...]) -> int:
 
 
 _PREFIXES: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
-    "npx": ((),), "bunx": ((),), "uvx": ((),), "pnpx": ((),),
-    "pnpm": (("dlx",), ("exec",)), "yarn": (("dlx",), ("exec",)), "npm": (("exec",), ("x",)), "bun": (("x",),),
-    "pipx": (("run",),), "uv": (("tool", "run"), ("run",)), "poetry": (("run",),), "pdm": (("run",),), "rye": (("run",),),
-    "hatch": (("run",),), "conda": (("run",),), "pixi": (("run",),), "mise": (("exec",), ("x",)), "asdf": (("exec",),),
-    "bundle": (("exec",),), "python": (("-m",),), "python3": (("-m",),), "pypy3": (("-m",),),
-}  # fmt: skip
-_LAUNCHER_VALUES: Final = frozenset({"-p", "--package", "--from", "--with", "--python", "-c", "--call", "--spec", "-n", "--project", "--directory", "--index-url", "--with-requirements", "--env-file"})
+    "npx": ((),),
+    "bunx": ((),),
+    "uvx": ((),),
+    "pnpx": ((),),
+    "pnpm": (("dlx",), ("exec",)),
+    "yarn": (("dlx",), ("exec",)),
+    "npm": (("exec",), ("x",)),
+    "bun": (("x",),),
+    "pipx": (("run",),),
+    "uv": (("tool", "run"), ("run",)),
+    "poetry": (("run",),),
+    "pdm": (("run",),),
+    "rye": (("run",),),
+    "hatch": (("run",),),
+    "conda": (("run",),),
+    "pixi": (("run",),),
+    "mise": (("exec",), ("x",)),
+    "asdf": (("exec",),),
+    "bundle": (("exec",),),
+    "python": (("-m",),),
+    "python3": (("-m",),),
+    "pypy3": (("-m",),),
+}
+_LAUNCHER_VALUES: Final = frozenset(
+    {
+        "-p",
+        "--package",
+        "--from",
+        "--with",
+        "--python",
+        "-c",
+        "--call",
+        "--spec",
+        "-n",
+        "--project",
+        "--directory",
+        "--index-url",
+        "--with-requirements",
+        "--env-file",
+    }
+)
 _PACKAGE_PROGRAMS: Final = {
-    "@anthropic-ai/claude-code": "claude", "@openai/codex": "codex", "@google/gemini-cli": "gemini",
-    "@github/copilot": "copilot", "opencode-ai": "opencode", "defenseclaw.cli": "defenseclaw", "defenseclaw.main": "defenseclaw-gateway",
-}  # fmt: skip
+    "@anthropic-ai/claude-code": "claude",
+    "@openai/codex": "codex",
+    "@google/gemini-cli": "gemini",
+    "@github/copilot": "copilot",
+    "opencode-ai": "opencode",
+    "defenseclaw.cli": "defenseclaw",
+    "defenseclaw.main": "defenseclaw-gateway",
+}
 
 
 _MANAGER: Final = grammar(
-    "-r,--requirement= -c,--constraint= -i,--index-url= --extra-index-url= --registry= -f,--find-links= --index= --default-index= "
-    "--repository= --source= -t,--target= -d= --prefix= --root= --proxy= --python= -C= --filter= -w,--workspace= -p= -n= "
+    "-r,--requirement= -c,--constraint= -i,--index-url= --extra-index-url= --registry= "
+    "-f,--find-links= --index= --default-index= "
+    "--repository= --source= -t,--target= -d= --prefix= --root= --proxy= --python= -C= --filter= "
+    "-w,--workspace= -p= -n= "
     "-y,--yes -q -g,--global -D,--save-dev -U,--upgrade -e -S -R -v --dry-run --no-scripts --ignore-scripts"
 )
 _PREVIEWS: Final = frozenset({"--help", "--version", "--dry-run", "-h", "-V"})
@@ -147,12 +205,73 @@ PROGRAMS: Final[dict[str, Program]] = {
     **{
         name: _row(_manager)
         for name in (
-            "pip", "pip3", "npm", "pnpm", "yarn", "bun", "uv", "pipx", "poetry", "pdm", "conda", "mamba", "gem", "cargo", "go",
-            "composer", "brew", "apt", "apt-get", "aptitude", "dnf", "yum", "zypper", "apk", "pacman", "yay", "paru", "emerge",
-            "port", "nix-env", "choco", "scoop", "winget", "easy_install", "luarocks", "cpan", "cpanm", "opam", "cabal", "stack",
-            "mix", "dotnet", "nuget", "hatch", "rye", "pixi", "bundle", "twine", "pod", "pub", "dart", "flutter",
+            "pip",
+            "pip3",
+            "npm",
+            "pnpm",
+            "yarn",
+            "bun",
+            "uv",
+            "pipx",
+            "poetry",
+            "pdm",
+            "conda",
+            "mamba",
+            "gem",
+            "cargo",
+            "go",
+            "composer",
+            "brew",
+            "apt",
+            "apt-get",
+            "aptitude",
+            "dnf",
+            "yum",
+            "zypper",
+            "apk",
+            "pacman",
+            "yay",
+            "paru",
+            "emerge",
+            "port",
+            "nix-env",
+            "choco",
+            "scoop",
+            "winget",
+            "easy_install",
+            "luarocks",
+            "cpan",
+            "cpanm",
+            "opam",
+            "cabal",
+            "stack",
+            "mix",
+            "dotnet",
+            "nuget",
+            "hatch",
+            "rye",
+            "pixi",
+            "bundle",
+            "twine",
+            "pod",
+            "pub",
+            "dart",
+            "flutter",
         )
     },
-    **{name: Program(grammar("-p,--package= --from= --with= --python= -y,--yes -q -c,--call=", stop=True), _launcher) for name in ("npx", "bunx", "uvx", "pnpx")},
-    **{name: Program(grammar("-i,--install -r,--remove -P,--purge -e,--erase -U -q -a -l -L -V --force-all -pkg= -target="), _system_package) for name in ("dpkg", "rpm", "installer", "softwareupdate")},
-}  # fmt: skip
+    **{
+        name: Program(
+            grammar("-p,--package= --from= --with= --python= -y,--yes -q -c,--call=", stop=True), _launcher
+        )
+        for name in ("npx", "bunx", "uvx", "pnpx")
+    },
+    **{
+        name: Program(
+            grammar(
+                "-i,--install -r,--remove -P,--purge -e,--erase -U -q -a -l -L -V --force-all -pkg= -target="
+            ),
+            _system_package,
+        )
+        for name in ("dpkg", "rpm", "installer", "softwareupdate")
+    },
+}

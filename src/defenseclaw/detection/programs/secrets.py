@@ -9,25 +9,45 @@ from defenseclaw.detection.facts import UNKNOWN
 from defenseclaw.detection.programs.base import Act, Program, grammar, is_url
 
 _COMMON: Final = grammar(
-    "--profile= --region= --output= --query= --project= --account= --subscription= -n,--name= --vault-name= --secret-id= "
-    "--secret= --vault= --fields= --field= -f,--file= -o= -t,--tag= --format= --namespace= --endpoint-url= --filter= "
-    "--yes,-y --force --recursive --dryrun,--dry-run -w -g --reveal --show-token --with-decryption --version-id= --delete"
+    "--profile= --region= --output= --query= --project= --account= --subscription= -n,--name= "
+    "--vault-name= --secret-id= "
+    "--secret= --vault= --fields= --field= -f,--file= -o= -t,--tag= --format= --namespace= "
+    "--endpoint-url= --filter= "
+    "--yes,-y --force --recursive --dryrun,--dry-run -w -g --reveal --show-token --with-decryption "
+    "--version-id= --delete"
 )
 
 _SECRET_CALLS: Final[dict[str, tuple[str, ...]]] = {
     "aws": (
-        "secretsmanager get-secret-value", "secretsmanager batch-get-secret-value", "ssm get-parameter", "ssm get-parameters",
-        "configure export-credentials", "sts get-session-token", "sts assume-role", "iam create-access-key",
-        "ecr get-login-password", "kms decrypt", "sso get-role-credentials",
+        "secretsmanager get-secret-value",
+        "secretsmanager batch-get-secret-value",
+        "ssm get-parameter",
+        "ssm get-parameters",
+        "configure export-credentials",
+        "sts get-session-token",
+        "sts assume-role",
+        "iam create-access-key",
+        "ecr get-login-password",
+        "kms decrypt",
+        "sso get-role-credentials",
     ),
     "gcloud": (
-        "secrets versions access", "auth print-access-token", "auth print-identity-token",
-        "auth application-default print-access-token", "iam service-accounts keys create", "kms decrypt",
+        "secrets versions access",
+        "auth print-access-token",
+        "auth print-identity-token",
+        "auth application-default print-access-token",
+        "iam service-accounts keys create",
+        "kms decrypt",
         "config config-helper",
     ),
     "az": (
-        "keyvault secret show", "keyvault secret download", "account get-access-token", "keyvault key download",
-        "storage account keys list", "ad sp create-for-rbac", "acr credential show",
+        "keyvault secret show",
+        "keyvault secret download",
+        "account get-access-token",
+        "keyvault key download",
+        "storage account keys list",
+        "ad sp create-for-rbac",
+        "acr credential show",
     ),
     "vault": ("kv get", "read", "token create", "unwrap", "print token", "write auth"),
     "op": ("read", "item get", "document get", "inject", "run"),
@@ -45,7 +65,8 @@ _SECRET_CALLS: Final[dict[str, tuple[str, ...]]] = {
     "doppler": ("secrets get", "secrets download", "configure get token"),
     "infisical": ("secrets", "export"),
     "npm": ("config get _authtoken", "token list", "token create"),
-    "fly": ("auth token",), "flyctl": ("auth token",),
+    "fly": ("auth token",),
+    "flyctl": ("auth token",),
     "sops": ("-d", "decrypt"),
     "chamber": ("read", "export", "env"),
     "kwallet-query": ("-r",),
@@ -54,19 +75,26 @@ _SECRET_CALLS: Final[dict[str, tuple[str, ...]]] = {
     "ibmcloud": ("secrets-manager secret", "iam oauth-tokens"),
     "doctl": ("auth token",),
     "wrangler": ("auth token",),
-    "docker-credential-desktop": ("get",), "docker-credential-osxkeychain": ("get",), "docker-credential-pass": ("get",),
-    "git-credential-store": ("get",), "git-credential-osxkeychain": ("get",),
-}  # fmt: skip
+    "docker-credential-desktop": ("get",),
+    "docker-credential-osxkeychain": ("get",),
+    "docker-credential-pass": ("get",),
+    "git-credential-store": ("get",),
+    "git-credential-osxkeychain": ("get",),
+}
 _DESTROY_WORD: Final = re.compile(
     r"^(?:.*[-:_])?(?:delete|destroy|terminate|purge|remove|wipe|nuke|drop|flushall|flushdb|flush|rm|rb|prune|forget|expunge|"
     r"reset|uninstall|revoke|deregister|unlink|truncate|erase)(?:[-:_s].*)?$"
 )
-_HARMLESS_VERBS: Final = re.compile(r"^(?:list|ls|get|describe|show|help|head|info|status|plan|view|cat|diff|log|logs)")
+_HARMLESS_VERBS: Final = re.compile(
+    r"^(?:list|ls|get|describe|show|help|head|info|status|plan|view|cat|diff|log|logs)"
+)
 _SQL_DESTROY: Final = re.compile(
     r"(?i)\b(?:drop\s+(?:database|table|schema|user|role|keyspace|collection|index|view)|truncate\s+(?:table\s+)?\w|"
     r"delete\s+from\s+[\w.\"`]+\s*(?:;|$)|dropdatabase|\.drop\(|deletemany\(\s*\{\s*\}|flushall|flushdb|alter\s+table\s+\S+\s+drop)"
 )
-_SQL_SHELL: Final = re.compile(r"(?i)(?:\\!|(?:^|;)\s*system)\s+([^\n;]+)|copy\s.+\s(?:from|to)\s+program\s+'([^']+)'")
+_SQL_SHELL: Final = re.compile(
+    r"(?i)(?:\\!|(?:^|;)\s*system)\s+([^\n;]+)|copy\s.+\s(?:from|to)\s+program\s+'([^']+)'"
+)
 
 
 def _vendor(act: Act) -> None:
@@ -101,12 +129,38 @@ def _vendor(act: Act) -> None:
             act.talk("connect", word)
 
 
-_PASS_VERBS: Final = frozenset("ls list find grep insert add edit generate rm mv cp git init help version otp".split())
+_PASS_VERBS: Final = frozenset(
+    [
+        "ls",
+        "list",
+        "find",
+        "grep",
+        "insert",
+        "add",
+        "edit",
+        "generate",
+        "rm",
+        "mv",
+        "cp",
+        "git",
+        "init",
+        "help",
+        "version",
+        "otp",
+    ]
+)
 
 
 def _copies(act: Act, words: list[str]) -> None:
-    """Describe object-store copies: ``aws s3 cp``, ``gsutil cp``, ``az storage blob upload``, ``rclone copy``."""
-    verb = next((word for word in words if word in ("cp", "mv", "sync", "rsync", "copy", "move", "copyto", "upload", "put")), "")
+    """Describe object-store copies: ``aws s3 cp``, ``az storage blob upload``, ``rclone copy``."""
+    verb = next(
+        (
+            word
+            for word in words
+            if word in ("cp", "mv", "sync", "rsync", "copy", "move", "copyto", "upload", "put")
+        ),
+        "",
+    )
     if not verb:
         return
     pair = act.operands[words.index(verb) + 1 :]
@@ -138,9 +192,11 @@ def _is_remote(word: str) -> bool:
 def _service(program: str, target: str) -> str:
     if is_url(target) and not target.startswith(("s3:", "gs:", "az:", "r2:")):
         return target
-    return {"aws": "s3.amazonaws.com", "gsutil": "storage.googleapis.com", "gcloud": "storage.googleapis.com"}.get(
-        program, "blob.core.windows.net" if program == "az" else UNKNOWN
-    )
+    return {
+        "aws": "s3.amazonaws.com",
+        "gsutil": "storage.googleapis.com",
+        "gcloud": "storage.googleapis.com",
+    }.get(program, "blob.core.windows.net" if program == "az" else UNKNOWN)
 
 
 def _forge(act: Act) -> None:
@@ -169,12 +225,18 @@ def _infrastructure(act: Act) -> None:
     """Describe terraform, tofu, pulumi, cdk, helm and kin."""
     words = [word.lower() for word in act.operands]
     verb = words[0] if words else ""
-    if verb in ("destroy", "uninstall", "delete", "down", "purge", "remove") or (verb == "apply" and act.has("-destroy", "--destroy")):
+    if verb in ("destroy", "uninstall", "delete", "down", "purge", "remove") or (
+        verb == "apply" and act.has("-destroy", "--destroy")
+    ):
         act.does("delete")
         act.is_("cloud_destroy")
         if act.has("-auto-approve", "--auto-approve", "--yes", "-y", "--force"):
             act.is_("force")
-    elif words[:2] in (["state", "rm"], ["state", "push"], ["workspace", "delete"], ["stack", "rm"], ["stack", "delete"]) or verb == "taint":
+    elif (
+        words[:2]
+        in (["state", "rm"], ["state", "push"], ["workspace", "delete"], ["stack", "rm"], ["stack", "delete"])
+        or verb == "taint"
+    ):
         act.does("delete")
         act.is_("cloud_destroy")
     elif verb in ("apply", "up", "deploy", "install", "upgrade"):
@@ -220,38 +282,153 @@ def _dump(act: Act) -> None:
 
 
 _SQL: Final = grammar(
-    "-h,--host,--hostname= -p,--port= -U,-u,--username,--user= -d,--dbname,--database= -c,--command= -e,--execute= -f,--file= "
+    "-h,--host,--hostname= -p,--port= -U,-u,--username,--user= -d,--dbname,--database= -c,--command= "
+    "-e,--execute= -f,--file= "
     "--eval= -n= -a= -q= -Q= -s -t -A -X -D= -S= -o="
 )
-_IAC: Final = grammar("-auto-approve -destroy -raw -json -var= -var-file= -target= -out= --stack= -n,--namespace= -f,--values= --yes -y --force --auto-approve --destroy", words=False)
+_IAC: Final = grammar(
+    "-auto-approve -destroy -raw -json -var= -var-file= -target= -out= --stack= -n,--namespace= "
+    "-f,--values= --yes -y --force --auto-approve --destroy",
+    words=False,
+)
 
 PROGRAMS: Final[dict[str, Program]] = {
     **{name: Program(_COMMON, _vendor) for name in _SECRET_CALLS if name not in ("npm", "gh", "glab")},
     **{
         name: Program(_COMMON, _vendor)
         for name in (
-            "gsutil", "rclone", "restic", "borg", "velero", "s3cmd", "mc", "azcopy", "linode-cli", "hcloud", "vercel",
-            "netlify", "firebase", "supabase", "railway", "render", "eksctl", "kops", "nats", "circleci", "rabbitmqctl",
-            "rabbitmqadmin", "kafka-topics", "kafka-acls", "kafka-consumer-groups", "etcdctl", "argocd", "flux", "nomad",
-            "cf", "scw", "vultr-cli", "exo", "b2", "duplicacy", "kopia", "glacier", "sam", "serverless", "sls", "copilot",
-            "eb", "amplify", "pct", "qm", "virsh", "vagrant", "multipass", "lxc", "incus", "VBoxManage", "vboxmanage",
-            "snap", "flatpak", "turso", "planetscale", "pscale", "neonctl", "stripe", "twilio", "shopify", "launchdarkly",
-            "ldcli", "mongocli", "atlas", "cockroach", "databricks", "snow", "bq", "cloudflared-access",
+            "gsutil",
+            "rclone",
+            "restic",
+            "borg",
+            "velero",
+            "s3cmd",
+            "mc",
+            "azcopy",
+            "linode-cli",
+            "hcloud",
+            "vercel",
+            "netlify",
+            "firebase",
+            "supabase",
+            "railway",
+            "render",
+            "eksctl",
+            "kops",
+            "nats",
+            "circleci",
+            "rabbitmqctl",
+            "rabbitmqadmin",
+            "kafka-topics",
+            "kafka-acls",
+            "kafka-consumer-groups",
+            "etcdctl",
+            "argocd",
+            "flux",
+            "nomad",
+            "cf",
+            "scw",
+            "vultr-cli",
+            "exo",
+            "b2",
+            "duplicacy",
+            "kopia",
+            "glacier",
+            "sam",
+            "serverless",
+            "sls",
+            "copilot",
+            "eb",
+            "amplify",
+            "pct",
+            "qm",
+            "virsh",
+            "vagrant",
+            "multipass",
+            "lxc",
+            "incus",
+            "VBoxManage",
+            "vboxmanage",
+            "snap",
+            "flatpak",
+            "turso",
+            "planetscale",
+            "pscale",
+            "neonctl",
+            "stripe",
+            "twilio",
+            "shopify",
+            "launchdarkly",
+            "ldcli",
+            "mongocli",
+            "atlas",
+            "cockroach",
+            "databricks",
+            "snow",
+            "bq",
+            "cloudflared-access",
         )
     },
-    "gh": Program(grammar("-X,--method= -f= -F= -H= -R,--repo= -t,--title= -b,--body= -d,--desc= -p,--public -w --show-token --yes --force -q,--jq= --json="), _forge),
+    "gh": Program(
+        grammar(
+            "-X,--method= -f= -F= -H= -R,--repo= -t,--title= -b,--body= -d,--desc= -p,--public -w "
+            "--show-token --yes --force -q,--jq= --json="
+        ),
+        _forge,
+    ),
     "glab": Program(grammar("-X= -f= -F= -R= -t= -d= -p --show-token"), _forge),
     **{
         name: Program(_IAC, _infrastructure)
-        for name in ("terraform", "tofu", "terragrunt", "pulumi", "cdk", "cdktf", "helm", "helmfile", "ansible-galaxy", "packer", "crossplane", "sst")
+        for name in (
+            "terraform",
+            "tofu",
+            "terragrunt",
+            "pulumi",
+            "cdk",
+            "cdktf",
+            "helm",
+            "helmfile",
+            "ansible-galaxy",
+            "packer",
+            "crossplane",
+            "sst",
+        )
     },
     **{
         name: Program(_SQL, _database, frozenset({"--help", "--version", "-V"}))
-        for name in ("psql", "mysql", "mariadb", "mongosh", "mongo", "redis-cli", "valkey-cli", "sqlcmd", "cqlsh", "clickhouse-client",
-                     "dropdb", "dropuser", "createdb", "mysqladmin", "usql", "pgcli", "mycli", "duckdb", "influx")
+        for name in (
+            "psql",
+            "mysql",
+            "mariadb",
+            "mongosh",
+            "mongo",
+            "redis-cli",
+            "valkey-cli",
+            "sqlcmd",
+            "cqlsh",
+            "clickhouse-client",
+            "dropdb",
+            "dropuser",
+            "createdb",
+            "mysqladmin",
+            "usql",
+            "pgcli",
+            "mycli",
+            "duckdb",
+            "influx",
+        )
     },
     **{
         name: Program(_SQL, _dump)
-        for name in ("pg_dump", "pg_dumpall", "mysqldump", "mariadb-dump", "mongodump", "pg_restore", "mongorestore", "mongoexport")
+        for name in (
+            "pg_dump",
+            "pg_dumpall",
+            "mysqldump",
+            "mariadb-dump",
+            "mongodump",
+            "pg_restore",
+            "mongorestore",
+            "mongoexport",
+        )
     },
-}  # fmt: skip
+}

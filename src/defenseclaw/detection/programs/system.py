@@ -10,7 +10,22 @@ from defenseclaw.detection.programs.containers import MINERS
 from defenseclaw.detection.programs.interpreters import SHELLS
 
 OURS: Final = "defenseclaw"
-_PRIVILEGED_GROUPS: Final = frozenset("root sudo wheel admin docker lxd incus podman adm disk shadow administrators".split())
+_PRIVILEGED_GROUPS: Final = frozenset(
+    [
+        "root",
+        "sudo",
+        "wheel",
+        "admin",
+        "docker",
+        "lxd",
+        "incus",
+        "podman",
+        "adm",
+        "disk",
+        "shadow",
+        "administrators",
+    ]
+)
 _KILL_SIGNALS: Final = re.compile(r"^-(?:9|kill|sigkill|s(?:ignal)?)$", re.IGNORECASE)
 _SIGNAL: Final = re.compile(r"^-(?:\d{1,2}|(?:SIG)?[A-Z]{3,6}\d?)$", re.IGNORECASE)
 
@@ -32,7 +47,9 @@ def _wipefs(act: Act) -> None:
 
 def _partition(act: Act) -> None:
     """Describe fdisk, parted, sgdisk: they write unless they only list."""
-    if act.has("-l", "--list", "-p", "--print", "--info", "-i", "-s", "-v") and not act.has("-z", "-Z", "-o", "-d", "-n"):
+    if act.has("-l", "--list", "-p", "--print", "--info", "-i", "-s", "-v") and not act.has(
+        "-z", "-Z", "-o", "-d", "-n"
+    ):
         act.does("list")
         return
     if act.program == "parted" and "print" in act.operands and len(act.operands) < 3:
@@ -43,7 +60,15 @@ def _partition(act: Act) -> None:
 
 
 def _cryptsetup(act: Act) -> None:
-    if act.operand(0).lower() in ("luksformat", "erase", "lukserase", "reencrypt", "luksremovekey", "lukskillslot", "format"):
+    if act.operand(0).lower() in (
+        "luksformat",
+        "erase",
+        "lukserase",
+        "reencrypt",
+        "luksremovekey",
+        "lukskillslot",
+        "format",
+    ):
         act.does("disk_write")
         act.touch("write", act.operands[1:2])
 
@@ -58,7 +83,12 @@ def _by_verb(act: Act, verbs: frozenset[str]) -> None:
 
 
 def _diskutil(act: Act) -> None:
-    _by_verb(act, frozenset({"erasedisk", "erasevolume", "reformat", "zerodisk", "secureerase", "partitiondisk", "randomdisk"}))
+    _by_verb(
+        act,
+        frozenset(
+            {"erasedisk", "erasevolume", "reformat", "zerodisk", "secureerase", "partitiondisk", "randomdisk"}
+        ),
+    )
 
 
 def _nvme(act: Act) -> None:
@@ -80,7 +110,9 @@ def _badblocks(act: Act) -> None:
 def _volume(act: Act) -> None:
     """Describe LVM, mdadm, zpool, zfs, btrfs: only what destroys."""
     words = {act.program, *(word.lower() for word in act.operands)}
-    if words & {"lvremove", "vgremove", "pvremove", "destroy", "labelclear", "delete", "pvcreate"} or act.has("--zero-superblock"):
+    if words & {"lvremove", "vgremove", "pvremove", "destroy", "labelclear", "delete", "pvcreate"} or act.has(
+        "--zero-superblock"
+    ):
         act.does("disk_write", "delete")
         if act.has("-r", "-R", "-f"):
             act.is_("force")
@@ -96,7 +128,19 @@ def _service(act: Act) -> None:
     verb, units = (words[0], act.operands[1:]) if words else ("", [])
     if act.program in ("service", "rc-service", "initctl") and len(words) > 1 and act.program != "initctl":
         verb, units = words[1], act.operands[:1]
-    if verb in ("enable", "reenable", "preset", "link", "load", "bootstrap", "add-wants", "submit", "create", "edit", "set-default"):
+    if verb in (
+        "enable",
+        "reenable",
+        "preset",
+        "link",
+        "load",
+        "bootstrap",
+        "add-wants",
+        "submit",
+        "create",
+        "edit",
+        "set-default",
+    ):
         act.does("schedule")
         act.is_("service_enable", "schedule_install")
         act.touch("execute", [unit for unit in units if "/" in unit])
@@ -105,7 +149,10 @@ def _service(act: Act) -> None:
         act.is_("service_stop")
         if any(OURS in unit.lower() for unit in units):
             act.is_("self_stop")
-        if any(re.search(r"audit|apparmor|falcon|osquery|wazuh|clamav|firewalld|ufw|rsyslog|journald", unit) for unit in units):
+        if any(
+            re.search(r"audit|apparmor|falcon|osquery|wazuh|clamav|firewalld|ufw|rsyslog|journald", unit)
+            for unit in units
+        ):
             act.is_("firewall_off")
     elif verb in ("start", "restart", "reload", "try-restart", "kickstart"):
         act.is_("service_start")
@@ -161,9 +208,15 @@ def _kill(act: Act) -> None:
         return
     act.does("process_kill")
     words = list(act.words)
-    if any(_KILL_SIGNALS.match(word) for word in words[:1]) or act.value("-s").upper() in ("9", "KILL", "SIGKILL"):
+    if any(_KILL_SIGNALS.match(word) for word in words[:1]) or act.value("-s").upper() in (
+        "9",
+        "KILL",
+        "SIGKILL",
+    ):
         act.is_("kill_force")
-    targets = [word for index, word in enumerate(words) if not (index == 0 and _SIGNAL.match(word)) and word != "--"]
+    targets = [
+        word for index, word in enumerate(words) if not (index == 0 and _SIGNAL.match(word)) and word != "--"
+    ]
     if act.has("-s"):
         targets = [word for word in targets if word not in ("-s", act.value("-s"))]
     if any(word in ("-1", "0") for word in targets) and (len(words) > 1 or words == ["0"]):
@@ -182,7 +235,7 @@ def _pkill(act: Act) -> None:
         act.is_("kill_force")
     patterns = [word for word in act.operands if not _SIGNAL.match(word)]
     for pattern in patterns:
-        if pattern.lower() in OURS and len(pattern) > 3 or OURS in pattern.lower():
+        if (pattern.lower() in OURS and len(pattern) > 3) or OURS in pattern.lower():
             act.is_("self_stop")
         if pattern in (".", "", ".*", "^", "*"):
             act.is_("kill_all")
@@ -202,7 +255,13 @@ def _useradd(act: Act) -> None:
     act.does("account_change")
     if act.value("-u") == "0":
         act.is_("uid_zero")
-    groups = ",".join([*act.all("-G"), *act.all("-g"), *(act.operands[1:] if act.program in ("adduser", "addgroup") else [])])
+    groups = ",".join(
+        [
+            *act.all("-G"),
+            *act.all("-g"),
+            *(act.operands[1:] if act.program in ("adduser", "addgroup") else []),
+        ]
+    )
     if _PRIVILEGED_GROUPS.intersection(re.split(r"[,\s]", groups.lower())):
         act.is_("privileged_group")
     if act.has("-p"):
@@ -246,9 +305,9 @@ def _sudo(act: Act) -> None:
     elif act.has("-e"):
         act.does("write")
         act.touch("write", act.operands)
-    elif act.has("-s", "-i") and not act.operands:
-        act.is_("privileged_shell")
-    elif act.operands and act.operands[0].rpartition("/")[2] in SHELLS and len(act.operands) == 1:
+    elif (act.has("-s", "-i") and not act.operands) or (
+        act.operands and act.operands[0].rpartition("/")[2] in SHELLS and len(act.operands) == 1
+    ):
         act.is_("privileged_shell")
     act.stdin = "pass"
 
@@ -269,7 +328,11 @@ def _firewall(act: Act) -> None:
         if {"-f", "--flush", "-x"} & set(words) or ("-p" in words and "accept" in words and len(words) < 5):
             act.is_("firewall_off")
         act.does("config_change")
-    elif {"disable", "off", "flush", "reset", "stop"} & set(words) or words[:1] in (["0"], ["permissive"]) or "-d" in words:
+    elif (
+        {"disable", "off", "flush", "reset", "stop"} & set(words)
+        or words[:1] in (["0"], ["permissive"])
+        or "-d" in words
+    ):
         act.does("config_change")
         act.is_("firewall_off")
 
@@ -312,7 +375,11 @@ def _printenv(act: Act) -> None:
 def _env(act: Act) -> None:
     names = [word.partition("=")[0] for word in act.operands if "=" in word]
     program = [word for word in act.operands if "=" not in word]
-    if any(name in ("LD_PRELOAD", "LD_AUDIT", "LD_LIBRARY_PATH", "BASH_ENV", "PYTHONSTARTUP") or name.startswith("DYLD_") for name in names):
+    if any(
+        name in ("LD_PRELOAD", "LD_AUDIT", "LD_LIBRARY_PATH", "BASH_ENV", "PYTHONSTARTUP")
+        or name.startswith("DYLD_")
+        for name in names
+    ):
         act.is_("loader_variable")
     if not program:
         _printenv(act)
@@ -321,7 +388,9 @@ def _env(act: Act) -> None:
 def _ps(act: Act) -> None:
     act.does("list")
     act.emits.append("process")
-    if any(re.fullmatch(r"-?[auxw]*e[auxwf]*ww?", word) for word in act.words[:1] if not word.startswith("-")):
+    if any(
+        re.fullmatch(r"-?[auxw]*e[auxwf]*ww?", word) for word in act.words[:1] if not word.startswith("-")
+    ):
         act.does("environment_read")
 
 
@@ -359,7 +428,8 @@ def _nothing(act: Act) -> None:
 _MKFS: Final = grammar("-t,--type= -L= -U= -O= -b= -E= -m= -N= -F -f -q -n=")
 _WRAPPER: Final = grammar(stop=True)
 _ACCOUNT: Final = grammar(
-    "-u,--uid= -g,--gid= -G,--groups= -a,--append -d,--home= -s,--shell= -p,--password= -c,--comment= -e= -l= -f= -k= "
+    "-u,--uid= -g,--gid= -G,--groups= -a,--append -d,--home= -s,--shell= -p,--password= "
+    "-c,--comment= -e= -l= -f= -k= "
     "-m -M -o -r -N -U --ingroup= --gecos= --system --disabled-password"
 )
 
@@ -367,71 +437,281 @@ PROGRAMS: Final[dict[str, Program]] = {
     **{
         name: Program(_MKFS, _format, frozenset({"--help", "--version", "-V"}))
         for name in (
-            "mkfs", "mkfs.ext2", "mkfs.ext3", "mkfs.ext4", "mkfs.xfs", "mkfs.btrfs", "mkfs.vfat", "mkfs.fat", "mkfs.ntfs",
-            "mkfs.exfat", "mkfs.f2fs", "mkfs.minix", "mke2fs", "mkswap", "mkdosfs", "mkntfs", "blkdiscard", "newfs",
-            "newfs_hfs", "newfs_apfs",
+            "mkfs",
+            "mkfs.ext2",
+            "mkfs.ext3",
+            "mkfs.ext4",
+            "mkfs.xfs",
+            "mkfs.btrfs",
+            "mkfs.vfat",
+            "mkfs.fat",
+            "mkfs.ntfs",
+            "mkfs.exfat",
+            "mkfs.f2fs",
+            "mkfs.minix",
+            "mke2fs",
+            "mkswap",
+            "mkdosfs",
+            "mkntfs",
+            "blkdiscard",
+            "newfs",
+            "newfs_hfs",
+            "newfs_apfs",
         )
     },
     "wipefs": Program(grammar("-a,--all -f,--force -n,--no-act -o,--offset= -t= -b -q -i -p -O="), _wipefs),
     **{
-        name: Program(grammar("-l,--list -p,--print -o,--clear -Z,--zap-all -z,--zap -d= -n= -t= -c= -i= -s -v --info -b= -C= -H= -S= -u"), _partition)
+        name: Program(
+            grammar(
+                "-l,--list -p,--print -o,--clear -Z,--zap-all -z,--zap -d= -n= -t= -c= -i= -s -v "
+                "--info -b= -C= -H= -S= -u"
+            ),
+            _partition,
+        )
         for name in ("fdisk", "sfdisk", "cfdisk", "gdisk", "sgdisk", "parted")
     },
     "cryptsetup": Program(grammar("-c= -s= -h= -d,--key-file= -q --type= -y"), _cryptsetup),
-    "diskutil": Program(grammar(), _diskutil), "nvme": Program(grammar("-n= -s= -b= -z= -d="), _nvme),
-    "hdparm": Program(grammar(), _hdparm), "badblocks": Program(grammar("-b= -c= -o= -t= -w -n -s -v"), _badblocks),
-    **{name: Program(grammar("-f,--force -r -R -y"), _volume) for name in ("lvremove", "vgremove", "pvremove", "pvcreate", "mdadm", "zpool", "zfs", "btrfs")},
+    "diskutil": Program(grammar(), _diskutil),
+    "nvme": Program(grammar("-n= -s= -b= -z= -d="), _nvme),
+    "hdparm": Program(grammar(), _hdparm),
+    "badblocks": Program(grammar("-b= -c= -o= -t= -w -n -s -v"), _badblocks),
+    **{
+        name: Program(grammar("-f,--force -r -R -y"), _volume)
+        for name in ("lvremove", "vgremove", "pvremove", "pvcreate", "mdadm", "zpool", "zfs", "btrfs")
+    },
     **{
         name: Program(grammar("-t,--type= -p= -s= -n= -o= -H= -M= -q --user --now --global -f"), _service)
-        for name in ("systemctl", "service", "rc-service", "launchctl", "initctl", "sc", "rc-update", "chkconfig", "update-rc.d", "sv")
+        for name in (
+            "systemctl",
+            "service",
+            "rc-service",
+            "launchctl",
+            "initctl",
+            "sc",
+            "rc-update",
+            "chkconfig",
+            "update-rc.d",
+            "sv",
+        )
     },
     "crontab": Program(grammar("-u= -l -r -e -i -n"), _crontab),
-    **{name: Program(grammar("-f= -q= -t= -r -d -l -m -M -c"), _at) for name in ("at", "batch", "atq", "atrm")},
-    "systemd-run": Program(grammar("--on-active= --on-calendar= --on-boot= -u,--unit= -p,--property= -E= --uid= --user --scope -t --wait -P", stop=True), _systemd_run),
+    **{
+        name: Program(grammar("-f= -q= -t= -r -d -l -m -M -c"), _at)
+        for name in ("at", "batch", "atq", "atrm")
+    },
+    "systemd-run": Program(
+        grammar(
+            "--on-active= --on-calendar= --on-boot= -u,--unit= -p,--property= -E= --uid= --user "
+            "--scope -t --wait -P",
+            stop=True,
+        ),
+        _systemd_run,
+    ),
     "kill": Program(grammar("-s,--signal= -l -L"), _kill),
-    **{name: Program(grammar("-u= -U= -g= -G= -P= -t= -s,--signal= -f -x -n -o -v -i -r -e"), _pkill) for name in ("pkill", "killall", "killall5", "skill", "xkill")},
+    **{
+        name: Program(grammar("-u= -U= -g= -G= -P= -t= -s,--signal= -f -x -n -o -v -i -r -e"), _pkill)
+        for name in ("pkill", "killall", "killall5", "skill", "xkill")
+    },
     "pgrep": Program(grammar("-u= -f -l -a"), _query),
-    **{name: Program(grammar("-c -r -h -P -t="), _shutdown) for name in ("shutdown", "reboot", "halt", "poweroff", "init", "telinit")},
-    **{name: Program(_ACCOUNT, _useradd) for name in ("useradd", "adduser", "usermod", "addgroup", "groupadd", "groupmod", "userdel", "deluser", "groupdel", "newusers", "pw", "sysadminctl")},
-    "gpasswd": Program(grammar("-a,--add= -d,--delete= -A= -M= -r"), _gpasswd), "groupmems": Program(grammar("-a,--add= -g,--group= -d="), _gpasswd),
-    "dscl": Program(grammar(), _directory_service), "dseditgroup": Program(grammar(), _directory_service),
-    **{name: Program(grammar("-S,--status -l -u -d -e -R= -c= -m"), _passwd) for name in ("passwd", "chpasswd", "chage", "chsh")},
+    **{
+        name: Program(grammar("-c -r -h -P -t="), _shutdown)
+        for name in ("shutdown", "reboot", "halt", "poweroff", "init", "telinit")
+    },
+    **{
+        name: Program(_ACCOUNT, _useradd)
+        for name in (
+            "useradd",
+            "adduser",
+            "usermod",
+            "addgroup",
+            "groupadd",
+            "groupmod",
+            "userdel",
+            "deluser",
+            "groupdel",
+            "newusers",
+            "pw",
+            "sysadminctl",
+        )
+    },
+    "gpasswd": Program(grammar("-a,--add= -d,--delete= -A= -M= -r"), _gpasswd),
+    "groupmems": Program(grammar("-a,--add= -g,--group= -d="), _gpasswd),
+    "dscl": Program(grammar(), _directory_service),
+    "dseditgroup": Program(grammar(), _directory_service),
+    **{
+        name: Program(grammar("-S,--status -l -u -d -e -R= -c= -m"), _passwd)
+        for name in ("passwd", "chpasswd", "chage", "chsh")
+    },
     "visudo": Program(grammar("-c,--check -f,--file= -q -s"), _visudo),
     **{
         name: Program(
-            grammar("-u,--user= -g,--group= -h,--host= -p,--prompt= -C= -r= -t= -T= -U= -D= -R= -l,--list -s,--shell -i,--login -e,--edit -n -k -K -v -b -A -E -H -P -S", stop=True),
+            grammar(
+                "-u,--user= -g,--group= -h,--host= -p,--prompt= -C= -r= -t= -T= -U= -D= -R= "
+                "-l,--list -s,--shell -i,--login -e,--edit -n -k -K -v -b -A -E -H -P -S",
+                stop=True,
+            ),
             _sudo,
         )
         for name in ("sudo", "doas", "pkexec", "run0", "sudoedit", "please", "gsudo")
     },
-    **{name: Program(grammar("-c,--command= -s= -g= -G= -l,--login -m -p"), _su) for name in ("su", "runuser")},
-    **{name: Program(grammar(stop=True), _firewall) for name in ("iptables", "ip6tables", "nft", "ufw", "firewall-cmd", "setenforce", "pfctl", "aa-disable", "aa-teardown", "spctl", "csrutil")},
+    **{
+        name: Program(grammar("-c,--command= -s= -g= -G= -l,--login -m -p"), _su)
+        for name in ("su", "runuser")
+    },
+    **{
+        name: Program(grammar(stop=True), _firewall)
+        for name in (
+            "iptables",
+            "ip6tables",
+            "nft",
+            "ufw",
+            "firewall-cmd",
+            "setenforce",
+            "pfctl",
+            "aa-disable",
+            "aa-teardown",
+            "spctl",
+            "csrutil",
+        )
+    },
     "sysctl": Program(grammar("-w -p -a -n -q -e"), _sysctl),
     **{name: Program(grammar(), _module) for name in ("insmod", "modprobe", "rmmod", "kextload", "kmutil")},
-    "journalctl": Program(grammar("-u= -n= --since= --until= -p= -o= --vacuum-time= --vacuum-size= --vacuum-files= --rotate -f -e -x -b"), _journal),
+    "journalctl": Program(
+        grammar(
+            "-u= -n= --since= --until= -p= -o= --vacuum-time= --vacuum-size= --vacuum-files= "
+            "--rotate -f -e -x -b"
+        ),
+        _journal,
+    ),
     "auditctl": Program(grammar("-e= -D -l -s -w= -a= -k= -p="), _auditctl),
-    **{name: Program(grammar("-o,--url= -u,--user= -p= -a= -t= --pool=", words=False), _miner) for name in MINERS},
+    **{
+        name: Program(grammar("-o,--url= -u,--user= -p= -a= -t= --pool=", words=False), _miner)
+        for name in MINERS
+    },
     "printenv": Program(grammar("-0"), _printenv),
-    "env": Program(grammar("-u,--unset= -C,--chdir= -S,--split-string= -i,--ignore-environment -0 -v", stop=True), _env),
+    "env": Program(
+        grammar("-u,--unset= -C,--chdir= -S,--split-string= -i,--ignore-environment -0 -v", stop=True), _env
+    ),
     "ps": Program(grammar("-o= -p= -u= -C= -t="), _ps),
-    **{name: Program(grammar(), _query) for name in ("lsof", "ss", "netstat", "whoami", "id", "uname", "hostname", "date", "uptime", "who", "w", "last", "groups", "top", "htop", "free", "lsblk", "lscpu", "ifconfig", "arch", "nproc", "dmesg")},
-    **{name: Program(grammar("-p= -ex= --eval-command= -x= -o= -e= -s=", words=name == "gdb", stop=True), _debugger) for name in ("gdb", "strace", "ltrace", "lldb", "gcore")},
-    "defaults": Program(grammar(), _defaults), "gsettings": Program(grammar(), _defaults), "dconf": Program(grammar(), _defaults),
+    **{
+        name: Program(grammar(), _query)
+        for name in (
+            "lsof",
+            "ss",
+            "netstat",
+            "whoami",
+            "id",
+            "uname",
+            "hostname",
+            "date",
+            "uptime",
+            "who",
+            "w",
+            "last",
+            "groups",
+            "top",
+            "htop",
+            "free",
+            "lsblk",
+            "lscpu",
+            "ifconfig",
+            "arch",
+            "nproc",
+            "dmesg",
+        )
+    },
+    **{
+        name: Program(
+            grammar("-p= -ex= --eval-command= -x= -o= -e= -s=", words=name == "gdb", stop=True), _debugger
+        )
+        for name in ("gdb", "strace", "ltrace", "lldb", "gcore")
+    },
+    "defaults": Program(grammar(), _defaults),
+    "gsettings": Program(grammar(), _defaults),
+    "dconf": Program(grammar(), _defaults),
     **{
         name: Program(_WRAPPER, _wrapper)
         for name in (
-            "nohup", "nice", "ionice", "time", "timeout", "gtimeout", "stdbuf", "unbuffer", "setsid", "command", "builtin",
-            "exec", "caffeinate", "chrt", "taskset", "prlimit", "firejail", "xargs", "gxargs", "parallel", "watch", "flock",
-            "script", "screen", "tmux", "busybox", "toybox", "entr", "fakeroot", "proxychains", "proxychains4", "torsocks",
-            "sshpass", "systemd-inhibit", "setpriv", "bwrap", "catchsegv", "dbus-run-session", "xvfb-run", "machinectl",
+            "nohup",
+            "nice",
+            "ionice",
+            "time",
+            "timeout",
+            "gtimeout",
+            "stdbuf",
+            "unbuffer",
+            "setsid",
+            "command",
+            "builtin",
+            "exec",
+            "caffeinate",
+            "chrt",
+            "taskset",
+            "prlimit",
+            "firejail",
+            "xargs",
+            "gxargs",
+            "parallel",
+            "watch",
+            "flock",
+            "script",
+            "screen",
+            "tmux",
+            "busybox",
+            "toybox",
+            "entr",
+            "fakeroot",
+            "proxychains",
+            "proxychains4",
+            "torsocks",
+            "sshpass",
+            "systemd-inhibit",
+            "setpriv",
+            "bwrap",
+            "catchsegv",
+            "dbus-run-session",
+            "xvfb-run",
+            "machinectl",
         )
     },
     **{
         name: Program(_WRAPPER, _nothing)
         for name in (
-            "trap", "alias", "sleep", "wait", "jobs", "fg", "bg", "disown", "return", "exit",
-            "break", "continue", "shift", "local", "read", "let", "getopts", "umask", "ulimit", "clear", "tput", "stty",
-            "expr", "bc", "dc", "factor", "cal", "logger", "notify-send", "say", "pwd", "popd", "dirs", "tty", "mktemp",
+            "trap",
+            "alias",
+            "sleep",
+            "wait",
+            "jobs",
+            "fg",
+            "bg",
+            "disown",
+            "return",
+            "exit",
+            "break",
+            "continue",
+            "shift",
+            "local",
+            "read",
+            "let",
+            "getopts",
+            "umask",
+            "ulimit",
+            "clear",
+            "tput",
+            "stty",
+            "expr",
+            "bc",
+            "dc",
+            "factor",
+            "cal",
+            "logger",
+            "notify-send",
+            "say",
+            "pwd",
+            "popd",
+            "dirs",
+            "tty",
+            "mktemp",
         )
     },
-}  # fmt: skip
+}

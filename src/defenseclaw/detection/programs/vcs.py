@@ -8,10 +8,20 @@ from typing import Final
 from defenseclaw.detection.facts import UNKNOWN
 from defenseclaw.detection.programs.base import Act, Grammar, Program, grammar, is_url, parse, split_pair
 
-_GLOBAL: Final = grammar("-C= -c= --git-dir= --work-tree= --namespace= --exec-path= --config-env= --super-prefix= -p -P --no-pager --bare", stop=True)
+_GLOBAL: Final = grammar(
+    "-C= -c= --git-dir= --work-tree= --namespace= --exec-path= --config-env= --super-prefix= -p -P "
+    "--no-pager --bare",
+    stop=True,
+)
 _VERBS: Final[dict[str, Grammar]] = {
-    "commit": grammar("-m,--message= -F,--file= -C= -c= --author= --date= -t= -n,--no-verify -a -q -v -s -S --amend --fixup="),
-    "push": grammar("-o= --receive-pack= --repo= -f,--force --force-with-lease --force-if-includes -d,--delete --mirror --prune -n,--dry-run -u -q --no-verify"),
+    "commit": grammar(
+        "-m,--message= -F,--file= -C= -c= --author= --date= -t= -n,--no-verify -a -q -v -s -S "
+        "--amend --fixup="
+    ),
+    "push": grammar(
+        "-o= --receive-pack= --repo= -f,--force --force-with-lease --force-if-includes -d,--delete "
+        "--mirror --prune -n,--dry-run -u -q --no-verify"
+    ),
     "merge": grammar("-m= -s= -X= --no-verify --abort"),
     "rebase": grammar("-x,--exec= --onto= -s= -X= -i --no-verify --abort --continue"),
     "reset": grammar("--hard --soft --mixed --keep --merge -q"),
@@ -23,11 +33,15 @@ _VERBS: Final[dict[str, Grammar]] = {
     "branch": grammar("-u= -D -d,--delete -f,--force -m -M -a -r"),
     "tag": grammar("-m= -F= -u= -d,--delete -f -a -s"),
     "config": grammar(
-        "-f,--file= --blob= --type= --default= --global --system --local --worktree --add --get --get-all --get-regexp "
-        "--get-urlmatch -l,--list --unset --unset-all --replace-all --rename-section --remove-section -e,--edit -z"
+        "-f,--file= --blob= --type= --default= --global --system --local --worktree --add --get "
+        "--get-all --get-regexp "
+        "--get-urlmatch -l,--list --unset --unset-all --replace-all --rename-section "
+        "--remove-section -e,--edit -z"
     ),
     "remote": grammar("-t= -m= -v,--verbose -f --push --add --delete"),
-    "clone": grammar("-b= -o= -u= -c,--config= --depth= --reference= --upload-pack= --template= --recurse-submodules -q"),
+    "clone": grammar(
+        "-b= -o= -u= -c,--config= --depth= --reference= --upload-pack= --template= --recurse-submodules -q"
+    ),
     "show": grammar("--output= --format= --pretty= -n= -U="),
     "bisect": grammar(),
     "submodule": grammar("-b= --name= --reference= --depth= -f -q"),
@@ -36,12 +50,22 @@ _VERBS: Final[dict[str, Grammar]] = {
     "grep": grammar("-e= -f= -O,--open-files-in-pager= -n -i -l -r"),
     "archive": grammar("-o,--output= --format= --prefix= --remote= --exec="),
     "init": grammar("--template= --separate-git-dir= -b= --bare -q"),
-    "filter-branch": grammar("--tree-filter= --index-filter= --msg-filter= --env-filter= --commit-filter= -f"),
+    "filter-branch": grammar(
+        "--tree-filter= --index-filter= --msg-filter= --env-filter= --commit-filter= -f"
+    ),
     "difftool": grammar("-x,--extcmd= -t= -y"),
     "ls-remote": grammar("--upload-pack= -q"),
     "fetch": grammar("--upload-pack= -o= --depth= -q -p --all"),
-}  # fmt: skip
-_ALIASES: Final = {"log": "show", "diff": "show", "whatchanged": "show", "pull": "fetch", "format-patch": "show", "cherry-pick": "merge", "am": "merge"}
+}
+_ALIASES: Final = {
+    "log": "show",
+    "diff": "show",
+    "whatchanged": "show",
+    "pull": "fetch",
+    "format-patch": "show",
+    "cherry-pick": "merge",
+    "am": "merge",
+}
 _PLAIN_SSH: Final = frozenset({"", "ssh", "/usr/bin/ssh"})
 _COMMAND_KEYS: Final = re.compile(
     r"(?i)^(?:core\.(?:sshcommand|pager|editor|fsmonitor|askpass|gitproxy|alternaterefscommand)|diff\.external|diff\..+\.(?:command|textconv)|"
@@ -214,7 +238,9 @@ def _config(act: Act, sub: Act) -> None:
         return
     act.does("config_change", "write")
     _set_config(act, words[0], words[1], persistent=True)
-    target = "~/.gitconfig" if sub.has("--global") else "/etc/gitconfig" if sub.has("--system") else ".git/config"
+    target = (
+        "~/.gitconfig" if sub.has("--global") else "/etc/gitconfig" if sub.has("--system") else ".git/config"
+    )
     act.touch("metadata", [target])
     act.touch("write", sub.all("-f"))
 
@@ -236,16 +262,25 @@ def _set_config(act: Act, name: str, value: str, *, persistent: bool) -> None:
         if not value.startswith("!"):
             return
     elif ".helper" in key:
-        if not value.startswith(("!", "/")) or command.strip() in ("gh auth git-credential", "/usr/bin/gh auth git-credential"):
+        if not value.startswith(("!", "/")) or command.strip() in (
+            "gh auth git-credential",
+            "/usr/bin/gh auth git-credential",
+        ):
             return
-    elif key == "core.sshcommand" and value.split(" ")[0] in _PLAIN_SSH and not re.search(r"(?i)proxycommand", value):
+    elif (
+        key == "core.sshcommand"
+        and value.split(" ")[0] in _PLAIN_SSH
+        and not re.search(r"(?i)proxycommand", value)
+    ):
         return
     elif key.startswith(("url.", "include", "http.proxy")):
         if persistent and (key.startswith("url.") or key == "http.proxy"):
             act.is_("remote_change")
             act.talk("connect", name[4 : name.rfind(".")] if key.startswith("url.") else value)
         return
-    elif key in ("core.editor", "core.pager", "sequence.editor") and re.fullmatch(r"[\w./-]*(?: -{1,2}[\w=-]+)*", value):
+    elif key in ("core.editor", "core.pager", "sequence.editor") and re.fullmatch(
+        r"[\w./-]*(?: -{1,2}[\w=-]+)*", value
+    ):
         return
     act.is_("config_exec")
     if command and key != "protocol.ext.allow":
@@ -339,7 +374,7 @@ def _credential(act: Act, sub: Act) -> None:
 def _show(act: Act, sub: Act) -> None:
     act.does("read")
     for word in sub.operands:
-        revision, mark, path = word.partition(":")
+        _, mark, path = word.partition(":")
         if mark and path:
             act.touch("read", [path], "stdout")
 
@@ -354,20 +389,52 @@ def _archive(act: Act, sub: Act) -> None:
 
 
 _DESCRIBE: Final = {
-    "commit": _commit, "push": _push, "merge": _merge, "cherry-pick": _merge, "am": _merge, "pull": _fetch,
-    "rebase": _rebase, "reset": _reset, "clean": _clean, "checkout": _checkout, "switch": _checkout,
-    "restore": _restore, "stash": _stash, "branch": _branch, "tag": _tag, "config": _config, "remote": _remote,
-    "clone": _clone, "fetch": _fetch, "ls-remote": _fetch, "submodule": _submodule, "bisect": _bisect,
-    "worktree": _worktree, "apply": _apply, "rm": _remove, "mv": _move, "credential": _credential,
-    "reflog": _lossy, "filter-branch": _lossy, "filter-repo": _lossy, "gc": _lossy, "prune": _lossy,
-    "update-ref": _lossy, "show": _show, "log": _show, "diff": _show, "add": _add, "archive": _archive,
-}  # fmt: skip
+    "commit": _commit,
+    "push": _push,
+    "merge": _merge,
+    "cherry-pick": _merge,
+    "am": _merge,
+    "pull": _fetch,
+    "rebase": _rebase,
+    "reset": _reset,
+    "clean": _clean,
+    "checkout": _checkout,
+    "switch": _checkout,
+    "restore": _restore,
+    "stash": _stash,
+    "branch": _branch,
+    "tag": _tag,
+    "config": _config,
+    "remote": _remote,
+    "clone": _clone,
+    "fetch": _fetch,
+    "ls-remote": _fetch,
+    "submodule": _submodule,
+    "bisect": _bisect,
+    "worktree": _worktree,
+    "apply": _apply,
+    "rm": _remove,
+    "mv": _move,
+    "credential": _credential,
+    "reflog": _lossy,
+    "filter-branch": _lossy,
+    "filter-repo": _lossy,
+    "gc": _lossy,
+    "prune": _lossy,
+    "update-ref": _lossy,
+    "show": _show,
+    "log": _show,
+    "diff": _show,
+    "add": _add,
+    "archive": _archive,
+}
 
 
 def _mercurial(act: Act) -> None:
     verb = act.operand(0)
     if verb in ("revert", "update", "up", "strip", "purge", "rollback", "abandon", "undo") and (
-        act.has("-C", "--clean", "--no-backup", "--all", "-a") or verb in ("strip", "purge", "rollback", "abandon")
+        act.has("-C", "--clean", "--no-backup", "--all", "-a")
+        or verb in ("strip", "purge", "rollback", "abandon")
     ):
         act.is_("destructive_vcs")
     if verb == "push" and act.has("-f"):
@@ -379,7 +446,11 @@ def _mercurial(act: Act) -> None:
 
 def _jujutsu(act: Act) -> None:
     words = act.operands
-    if words[:1] and (words[0] in ("abandon", "restore", "undo") or words[:2] == ["op", "restore"] or words[:2] == ["operation", "abandon"]):
+    if words[:1] and (
+        words[0] in ("abandon", "restore", "undo")
+        or words[:2] == ["op", "restore"]
+        or words[:2] == ["operation", "abandon"]
+    ):
         act.is_("destructive_vcs")
     if words[:2] == ["git", "push"]:
         act.does("upload")
@@ -391,5 +462,6 @@ PROGRAMS: Final[dict[str, Program]] = {
     "svn": Program(grammar("-m= -r= --username= --password="), _mercurial),
     "jj": Program(grammar("-r= -m= -R="), _jujutsu),
     "sl": Program(grammar("-r= -m= -C,--clean"), _mercurial),
-    "fossil": Program(grammar(), _mercurial), "bzr": Program(grammar(), _mercurial),
-}  # fmt: skip
+    "fossil": Program(grammar(), _mercurial),
+    "bzr": Program(grammar(), _mercurial),
+}

@@ -8,9 +8,12 @@ from typing import Final
 from defenseclaw.detection.programs.base import Act, Program, grammar, is_url
 
 _PS: Final = grammar(
-    "-path,-literalpath,-pa= -destination= -filter= -include= -exclude= -value= -name= -id= -uri,-u= -outfile,-o= -infile= "
-    "-method= -body= -headers= -encoding= -command= -execute= -argument= -credential= -group= -member= -filepath= "
-    "-recurse,-r,-rec -force,-fo -confirm -whatif,-wi -raw -erroraction,-ea= -propertytype= -type= -itemtype=",
+    "-path,-literalpath,-pa= -destination= -filter= -include= -exclude= -value= -name= -id= -uri,-u= "
+    "-outfile,-o= -infile= "
+    "-method= -body= -headers= -encoding= -command= -execute= -argument= -credential= -group= "
+    "-member= -filepath= "
+    "-recurse,-r,-rec -force,-fo -confirm -whatif,-wi -raw -erroraction,-ea= -propertytype= -type= "
+    "-itemtype=",
     words=True,
 )
 _SWITCHES: Final = grammar(words=True)
@@ -30,9 +33,17 @@ def _is_preview(act: Act) -> bool:
 def _remove_item(act: Act) -> None:
     lowered = {word.lower() for word in act.words}
     act.does("delete")
-    if "-recurse" in {option.lower() for option in act.options} or "/s" in lowered or any(w.startswith("-rec") for w in lowered):
+    if (
+        "-recurse" in {option.lower() for option in act.options}
+        or "/s" in lowered
+        or any(w.startswith("-rec") for w in lowered)
+    ):
         act.is_("recursive")
-    if any(w.startswith("-fo") and not w.endswith("$false") for w in lowered) or "/q" in lowered or "/f" in lowered:
+    if (
+        any(w.startswith("-fo") and not w.endswith("$false") for w in lowered)
+        or "/q" in lowered
+        or "/f" in lowered
+    ):
         act.is_("force")
     act.touch("delete", [name for name in _names(act) if not re.fullmatch(r"/[a-zA-Z]", name)])
     if any(w.startswith("-whatif") for w in lowered):
@@ -93,7 +104,9 @@ def _stop_process(act: Act) -> None:
         act.is_("self_stop")
 
 
-_PERSISTENT_KEYS: Final = re.compile(r"(?i)\\(?:run|runonce|winlogon|image file execution options)\b|\\services\\.*(?:imagepath|servicedll)")
+_PERSISTENT_KEYS: Final = re.compile(
+    r"(?i)\\(?:run|runonce|winlogon|image file execution options)\b|\\services\\.*(?:imagepath|servicedll)"
+)
 
 
 def _registry(act: Act) -> None:
@@ -129,7 +142,9 @@ def _permissions(act: Act) -> None:
         act.is_("world_writable")
     if act.program == "takeown" or "/setowner" in text:
         act.is_("owner_change")
-    act.touch("permission", [word for word in act.operands[:1] if not word.startswith("/")] or act.all("-path"))
+    act.touch(
+        "permission", [word for word in act.operands[:1] if not word.startswith("/")] or act.all("-path")
+    )
 
 
 def _certutil(act: Act) -> None:
@@ -193,7 +208,9 @@ PROGRAMS: Final[dict[str, Program]] = {
     **_rows(_remove_item, "remove-item", "ri", "rd", "del", "erase"),
     **_rows(_get_content, "get-content", "gc"),
     **_rows(_set_content, "set-content", "sc-content", "add-content", "ac", "out-file"),
-    **_rows(_copy_item, "copy-item", "cpi", "move-item", "mi", "rename-item", "copy", "xcopy", "robocopy", "move"),
+    **_rows(
+        _copy_item, "copy-item", "cpi", "move-item", "mi", "rename-item", "copy", "xcopy", "robocopy", "move"
+    ),
     **_rows(_web, "invoke-webrequest", "iwr", "invoke-restmethod", "irm", "start-bitstransfer"),
     **_rows(_invoke, "invoke-expression", "iex"),
     **_rows(_stop_process, "stop-process", "spps", "taskkill", "tskill"),
@@ -202,7 +219,18 @@ PROGRAMS: Final[dict[str, Program]] = {
     **_rows(_permissions, "icacls", "cacls", "takeown", "set-acl"),
     "certutil": Program(_SWITCHES, _certutil),
     **_rows(_account, "net", "net1", "add-localgroupmember", "add-adgroupmember", "new-localuser"),
-    **_rows(_destroy, "format", "format-volume", "clear-disk", "initialize-disk", "diskpart", "vssadmin", "bcdedit", "wbadmin", "cipher"),
+    **_rows(
+        _destroy,
+        "format",
+        "format-volume",
+        "clear-disk",
+        "initialize-disk",
+        "diskpart",
+        "vssadmin",
+        "bcdedit",
+        "wbadmin",
+        "cipher",
+    ),
     **_rows(_logs, "wevtutil", "clear-eventlog"),
     **_rows(_policy, "set-executionpolicy", "set-mppreference", "netsh"),
-}  # fmt: skip
+}

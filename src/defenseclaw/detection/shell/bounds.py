@@ -6,13 +6,13 @@ MAX_SOURCE = 1 << 20
 """Characters of source read; more is cut (``input_limit``)."""
 MAX_DEPTH = 64
 """Nesting of substitutions, groups, loops, calls and bodies taken together (``depth_limit``)."""
-MAX_NODES = 32_768
+MAX_NODES = 1 << 18
 """Statements, words and expansions parsed (``fact_limit``)."""
 MAX_COMMANDS = 512
-"""Commands reported (``fact_limit``)."""
+"""Commands reported (``fact_limit``); a command repeated word for word in its place counts once."""
 MAX_REDIRECTIONS = 256
 """Redirections of one command (``fact_limit``)."""
-MAX_STEPS = 8_192
+MAX_STEPS = 1 << 17
 """Statements evaluated, counting each turn of a loop (``fact_limit``)."""
 MAX_NESTING = 8
 """Interpreters and wrappers around one command (``depth_limit``)."""

@@ -14,7 +14,13 @@ from defenseclaw.detection.shell.expand import WORD_COST, Expander
 from defenseclaw.detection.shell.ledger import Full, Ledger
 from defenseclaw.detection.shell.parameters import glob_matches
 from defenseclaw.detection.shell.parser import Parser
-from defenseclaw.detection.shell.programs import Programs, absolute, is_interpreter, program_by_glob
+from defenseclaw.detection.shell.programs import (
+    Programs,
+    absolute,
+    changes_shell,
+    is_interpreter,
+    program_by_glob,
+)
 from defenseclaw.detection.shell.state import Draft, Pipe, Shell, Site
 from defenseclaw.detection.shell.syntax import (
     Assignment,
@@ -82,6 +88,7 @@ class Evaluator:
         self._snapshots = snapshots
         self._programs = Programs(self)
         self._owner = 0
+        self._seen: dict[tuple[object, ...], bytes | None] = {}
 
     # --- entries ----------------------------------------------------------------------------------
 
@@ -330,6 +337,29 @@ class Evaluator:
     def _simple(self, node: Simple, shell: Shell, site: Site, stdin: bytes | None) -> bytes | None:
         if not node.words:
             return self._bare(node, shell, site)
+        if site.pipe is None and not (node.redirections or node.assignments or site.redirects or stdin):
+            again = self._repeatable(node, shell, site)
+            if again is not None and again in self._seen:
+                return self._seen[again]
+        else:
+            again = None
+        out = self._fresh(node, shell, site, stdin)
+        if again is not None:
+            self._seen[again] = out
+        return out
+
+    def _repeatable(self, node: Simple, shell: Shell, site: Site) -> tuple[object, ...] | None:
+        """Return what tells a command of fixed words from others; None when running it twice matters.
+
+        Without this, a thousand times the same harmless word would use up the room for what follows.
+        """
+        literals = tuple(word.literal for word in node.words)
+        name = literals[0]
+        if None in literals or changes_shell(name or "") or shell.aliases or name in shell.functions:
+            return None
+        return (site.parent, site.context, site.background, site.calls, shell.cwd, literals)
+
+    def _fresh(self, node: Simple, shell: Shell, site: Site, stdin: bytes | None) -> bytes | None:
         draft = self.ledger.draft(site)
         words = self.words
         owner, self._owner = self._owner, draft.id

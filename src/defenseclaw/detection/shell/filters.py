@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Callable, Sequence
 
 from defenseclaw.detection.shell.bounds import MAX_DECODED
-from defenseclaw.detection.shell.parser import ansi_c
+from defenseclaw.detection.shell.escapes import ansi_c
 
 Filter = Callable[[Sequence[str], bytes | None], bytes | None]
 

@@ -95,6 +95,11 @@ def absolute(path: str, cwd: str) -> str:
     return "/" + "/".join(out)
 
 
+def changes_shell(program: str) -> bool:
+    """Return whether a program may change the shell it runs in, or files that are run later."""
+    return program in _BUILTINS or program in ("builtin", "command") or base_name(program) in SHELLS
+
+
 def is_interpreter(program: str) -> bool:
     """Return whether a program runs text that reaches it."""
     return program in SHELLS or program in _TEXT_LANGUAGES or other_program(program, [program]) is not None

@@ -105,8 +105,8 @@ class Status(Struct):
     connector_mode: str
     """Mode of the primary connector, for clients older than ``connector_modes``; ``unconfigured``."""
     connector_modes: list[ConnectorMode]
-    connector_mode_detail: ConnectorMode | UnsetType
     runtime: Runtime
+    connector_mode_detail: ConnectorMode | UnsetType = UNSET
 
 
 async def health(call: Call) -> Health:

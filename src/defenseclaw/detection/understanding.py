@@ -1,0 +1,458 @@
+"""From a tool call to :class:`~defenseclaw.detection.facts.Facts`: what it would do, as values.
+
+A shell tool's command line is evaluated by :mod:`defenseclaw.detection.shell`, each command described
+by :mod:`defenseclaw.detection.programs`, its paths and addresses brought to normal form and classed.
+A structured tool's arguments become paths and addresses of command 0.
+
+Two decisions the tables cannot show:
+
+* An operand of a program nobody knows is a *read* when its path is sensitive (a credential, our data,
+  a guarded setting), and only *metadata* otherwise: ``someprog ~/.ssh/id_rsa`` must not pass unseen,
+  ``someprog ./src`` is nothing.
+* Paths inside a container are not paths of the host: they carry no classes. Paths on a remote host carry
+  those of a home there, but never ours.
+
+Source: ``spec/guardrail.md`` §6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from defenseclaw.detection import paths, programs, tools, urls
+from defenseclaw.detection.facts import (
+    UNKNOWN,
+    Command,
+    Facts,
+    Need,
+    NetworkFact,
+    PathFact,
+    Redirect,
+    Snapshot,
+)
+from defenseclaw.detection.programs import interpreters
+from defenseclaw.detection.programs.base import Act, AddressUse, PathUse
+from defenseclaw.detection.programs.flows import FlowFinder, Step, made_by_links
+from defenseclaw.detection.shell import Evaluation, evaluate
+from defenseclaw.vocabulary import Event, HostContext
+
+MAX_PATHS: Final = 256
+MAX_NETWORK: Final = 128
+MAX_NESTED: Final = 8
+"""Command lines found in options and inline text that are evaluated too."""
+MAX_LINKS: Final = 8
+"""Paths whose target is asked for."""
+
+_SENSITIVE: Final = frozenset(
+    {"credential", "self_data", "agent_settings", "shell_history", "ssh_dir", "container_socket"}
+)
+_LOCAL_PLACES: Final = frozenset({"workspace", "temporary"})
+_LINKED_ACCESS: Final = frozenset(
+    {"read", "write", "append", "copy_from", "copy_to", "move", "permission", "link"}
+)
+_MUTATIONS: Final = frozenset({"write", "append", "copy_to"})
+_SYSTEM_PROGRAMS: Final = (
+    "/bin/",
+    "/usr/bin/",
+    "/usr/local/bin/",
+    "/sbin/",
+    "/usr/sbin/",
+    "/opt/homebrew/bin/",
+)
+_LOOK_UPS: Final = frozenset(
+    ["pgrep", "pidof", "ps", "lsof", "grep", "ss", "netstat", "cat", "awk", "fuser", "head", "egrep"]
+)
+_FORK_BOMB: Final = "recursive_function_pipeline"
+_TARGET_CLASSES: Final = frozenset(
+    {"in_home", "workspace", "temporary", "other_home", "workspace_root", "ancestor"}
+)
+"""Where a link leads is a fact of its own only when it is more than a place."""
+
+_NO_HOST: Final = HostContext(home="", data_dir="")
+
+
+def understand(event: Event, host: HostContext) -> Generator[Need, Snapshot, Facts]:
+    """Return what a tool call would do.
+
+    Args:
+        event: A tool call; ``tool``, ``args`` and ``cwd`` are read, and all of them are hostile.
+        host: What is known of the machine.
+
+    Yields:
+        Need: What is in a script about to run, or where a path leads.
+
+    Returns:
+        The facts, bounded; an issue ``fact_limit`` says that some were left out. Nothing is raised.
+    """
+    call = tools.take_apart(event.tool, event.args)
+    builder = _Builder(event, host, call)
+    for text in call.shell:
+        evaluation = yield from evaluate(text, cwd=builder.cwd, home=host.home, first_id=builder.next_id)
+        builder.take(evaluation)
+    yield from builder.follow_nested()
+    builder.take_call(call)
+    facts = builder.facts()
+    return (yield from _follow_links(facts, builder.cwd, host))
+
+
+class _Builder:
+    """Gathers the facts of one call."""
+
+    def __init__(self, event: Event, host: HostContext, call: tools.Call) -> None:
+        self.host = host
+        self.tool = event.tool
+        self.tool_class = call.tool_class
+        self.cwd = event.cwd
+        if call.cwd:
+            named, known = paths.normalize(call.cwd, cwd=event.cwd, home=host.home)
+            self.cwd = named if known else ""
+        self.steps: list[Step] = []
+        self.paths: list[PathFact] = []
+        self.network: list[NetworkFact] = []
+        self.issues: set[str] = set()
+        self.parses: list[str] = []
+        self.nested = 0
+        self.next_id = 1
+        self.written: list[tuple[str, str]] = []
+        self._pipelines = 0
+        self._classified: dict[tuple[str, str, str], tuple[str, bool, frozenset[str]]] = {}
+        if call.limited:
+            self.issues.add("fact_limit")
+
+    # ---- commands -----------------------------------------------------------------------------------
+
+    def take(self, evaluation: Evaluation, parent: Command | None = None) -> None:
+        """Add the commands of one evaluation; ``parent`` holds the text they came from."""
+        self.issues.update(issue for issue in evaluation.issues if issue != _FORK_BOMB)
+        self.parses.append(evaluation.parse)
+        self.nested = max(self.nested, evaluation.nested + (parent is not None))
+        commands = evaluation.commands
+        if parent is not None or self._pipelines:
+            commands = tuple(self._adopt(command, parent) for command in commands)
+        for command in commands:
+            self._add(command, evaluation)
+        self._pipelines = max([self._pipelines, *(command.pipeline for command in commands)])
+        if _FORK_BOMB in evaluation.issues:
+            self._mark_fork_bomb(evaluation)
+
+    def _adopt(self, command: Command, parent: Command | None) -> Command:
+        """Renumber a command's pipeline, and place it below the command that runs it."""
+        pipeline = command.pipeline + self._pipelines if command.pipeline else 0
+        if parent is None:
+            return replace(command, pipeline=pipeline)
+        return replace(
+            command,
+            pipeline=pipeline,
+            parent=command.parent or parent.id,
+            context="nested" if command.context == "top" else command.context,
+            wrappers=(*parent.wrappers, parent.program, *command.wrappers),
+            privileged=command.privileged or parent.privileged,
+            where=parent.where if command.where == "host" else command.where,
+        )
+
+    def _add(self, command: Command, evaluation: Evaluation) -> None:
+        self.next_id = max(self.next_id, command.id + 1)
+        act = programs.describe(command.program, command.argv)
+        self._inspect_text(command, act, evaluation)
+        step = Step(command, act, stdin=evaluation.stdin.get(command.id))
+        cwd = evaluation.cwds.get(command.id, self.cwd)
+        self._add_executable(step, cwd)
+        for use in act.paths:
+            self._add_path(step, use, cwd)
+        for redirect in command.redirects:
+            self._add_redirect(step, redirect, cwd)
+        for address in act.addresses:
+            self._add_address(step, address)
+        self.steps.append(step)
+
+    def _inspect_text(self, command: Command, act: Act, evaluation: Evaluation) -> None:
+        """Look at program text of other languages that came by standard input or from a file."""
+        if "interpreter" not in act.traits or act.code or act.language in ("sh", ""):
+            return
+        text = command.code or (evaluation.stdin.get(command.id, "") if act.stdin == "code" else "")
+        if text:
+            interpreters.inspect_code(act, text, act.language)
+
+    def _add_executable(self, step: Step, cwd: str) -> None:
+        executable = step.command.executable
+        if "/" in executable and not executable.startswith(_SYSTEM_PROGRAMS):
+            self._add_path(step, PathUse("execute", executable, "code"), cwd)
+
+    def _add_path(self, step: Step, use: PathUse, cwd: str) -> PathFact | None:
+        if len(self.paths) >= MAX_PATHS:
+            self.issues.add("fact_limit")
+            return None
+        where = step.command.where if use.access != "mount" else "host"
+        fact = self._path(step.command.id, use.access, use.value, cwd, where)
+        if fact.access == "search" and "ssh_dir" in fact.classes:
+            fact = replace(fact, access="read")
+        self.paths.append(fact)
+        step.paths.append((fact, use.role))
+        if "block_device" in fact.classes and fact.access in _MUTATIONS:
+            step.act.does("disk_write")
+        if fact.access in ("write", "delete", "move") and "system_log" in fact.classes:
+            step.act.is_("log_clear")
+        return fact
+
+    def _path(self, command: int, access: str, value: str, cwd: str, where: str) -> PathFact:
+        key = (value, cwd, where)
+        known = self._classified.get(key)
+        if known is None:
+            known = self._classified[key] = self._classify(value, cwd, where)
+        normalized, resolved, classes = known
+        if access == programs.MAYBE:
+            access = "read" if classes & _SENSITIVE else "metadata"
+        return PathFact(
+            command=command,
+            access=access,
+            value=value,
+            normalized=normalized,
+            classes=classes,
+            resolved=resolved,
+            pattern=paths.is_pattern(value),
+        )
+
+    def _classify(self, value: str, cwd: str, where: str) -> tuple[str, bool, frozenset[str]]:
+        home = self.host.home
+        if where == "container":
+            normalized, resolved = paths.normalize(value, cwd="", home="")
+            return normalized, resolved, frozenset()
+        if where == "remote":
+            cwd = ""
+        normalized, resolved = paths.normalize(value, cwd=cwd, home=home)
+        host = self.host if where == "host" else _NO_HOST
+        return normalized, resolved, paths.classify(normalized, cwd=cwd, home=home, host=host)
+
+    def _add_redirect(self, step: Step, redirect: Redirect, cwd: str) -> None:
+        if redirect.access not in ("read", "write", "append"):
+            return
+        fact = self._add_path(step, PathUse(redirect.access, redirect.target, ""), cwd)
+        if fact is None:
+            return
+        if "dev_tcp" in fact.classes:
+            self._add_dev_tcp(step, fact)
+        if redirect.access == "read" and redirect.fd == 0:
+            step.stdin_files.append(fact)
+            if step.act.stdin == "code":
+                step.paths.append((fact, "code"))
+        elif redirect.access != "read" and redirect.fd in (1, -1):
+            step.stdout.append(fact)
+        if redirect.access != "read":
+            step.act.does(redirect.access)
+
+    def _add_dev_tcp(self, step: Step, fact: PathFact) -> None:
+        parts = fact.normalized.split("/")
+        host, port = (parts[3] if len(parts) > 3 else ""), (parts[4] if len(parts) > 4 else "")
+        number = int(port) if port.isascii() and port.isdigit() and len(port) < 6 else 0
+        self._add_address(step, AddressUse("connect", host, parts[2], number, ("dev_tcp",)))
+        step.act.does("connect")
+        if "shell" in step.act.traits or step.command.program in ("exec", ""):
+            step.act.is_("shell_to_network")
+
+    def _add_address(self, step: Step, use: AddressUse) -> None:
+        address = urls.parse(
+            use.value, scheme=use.scheme, port=use.port, control_ports=self.host.control_ports
+        )
+        if address is None:
+            return
+        if len(self.network) >= MAX_NETWORK:
+            self.issues.add("fact_limit")
+            return
+        fact = address.fact(step.command.id, use.action, *use.classes)
+        self.network.append(fact)
+        step.network.append(fact)
+
+    def _mark_fork_bomb(self, evaluation: Evaluation) -> None:
+        if evaluation.commands:
+            ids = {command.id for command in evaluation.commands}
+            next(step for step in self.steps if step.command.id in ids).act.is_("fork_bomb")
+            return
+        act = Act("")
+        act.is_("fork_bomb")
+        self.steps.append(Step(Command(id=self.next_id, context="function", complete=False), act))
+        self.next_id += 1
+
+    def follow_nested(self) -> Generator[Need, Snapshot, None]:
+        """Evaluate the command lines that options and inline text run."""
+        seen: set[str] = set()
+        at = 0
+        while at < len(self.steps):
+            step = self.steps[at]
+            at += 1
+            for text in step.act.nested:
+                if text in seen:
+                    continue
+                if len(seen) >= MAX_NESTED:
+                    self.issues.add("depth_limit")
+                    return
+                seen.add(text)
+                evaluation = yield from evaluate(
+                    text, cwd=self.cwd, home=self.host.home, first_id=self.next_id
+                )
+                self.take(evaluation, step.command)
+
+    # ---- structured tools ---------------------------------------------------------------------------
+
+    def take_call(self, call: tools.Call) -> None:
+        """Add the paths, addresses and written text of a structured tool as those of command 0."""
+        for use in call.paths[: MAX_PATHS - len(self.paths)]:
+            self.paths.append(self._path(0, use.access, use.value, self.cwd, "host"))
+        for action, url in call.addresses[: MAX_NETWORK - len(self.network)]:
+            address = urls.parse(url, scheme="https", control_ports=self.host.control_ports)
+            if address is not None:
+                self.network.append(address.fact(0, action))
+        if len(call.paths) > MAX_PATHS or len(call.addresses) > MAX_NETWORK:
+            self.issues.add("fact_limit")
+        for path, text in call.written:
+            normalized = paths.normalize(path, cwd=self.cwd, home=self.host.home)[0] if path else ""
+            self.written.append((normalized, text))
+
+    # ---- the end ------------------------------------------------------------------------------------
+
+    def facts(self) -> Facts:
+        """Return everything gathered, flows included."""
+        self._follow_own_links()
+        self._mark_own_processes()
+        finder = FlowFinder()
+        finder.run(self.steps)
+        if finder.limited:
+            self.issues.add("fact_limit")
+        self._add_written()
+        return Facts(
+            tool=self.tool,
+            tool_class=self.tool_class,
+            parse=_worst(self.parses),
+            issues=tuple(sorted(self.issues)),
+            commands=tuple(_finished(step) for step in self.steps),
+            paths=tuple(self.paths),
+            network=tuple(self.network),
+            flows=tuple(finder.flows),
+            written=tuple(self.written),
+            nested=self.nested,
+        )
+
+    def _follow_own_links(self) -> None:
+        """Give a link that this very call makes the classes of what it leads to."""
+        links = made_by_links(self.steps)
+        if not links:
+            return
+        targets = {
+            link: paths.classify(target, cwd=self.cwd, home=self.host.home, host=self.host)
+            for link, target in links.items()
+        }
+        self.paths = [
+            replace(fact, classes=fact.classes | targets[fact.normalized])
+            if fact.normalized in targets
+            else fact
+            for fact in self.paths
+        ]
+        for step in self.steps:
+            step.paths = [
+                (replace(fact, classes=fact.classes | targets[fact.normalized]), role)
+                if fact.normalized in targets
+                else (fact, role)
+                for fact, role in step.paths
+            ]
+
+    def _mark_own_processes(self) -> None:
+        """Mark a kill whose target is looked up by our name, our port or our pid file."""
+        kills = [step for step in self.steps if step.command.program in ("kill", "fuser")]
+        if not kills:
+            return
+        ports = tuple(f":{port}" for port in self.host.control_ports)
+        looked_up = any(
+            "defenseclaw" in word.lower() or word.endswith(ports) or word.endswith("gateway.pid")
+            for step in self.steps
+            if step.command.program in _LOOK_UPS
+            for word in step.command.argv[1:]
+        )
+        for step in kills:
+            fuser = step.command.program == "fuser" and any(
+                word.partition("/")[0] in map(str, self.host.control_ports) for word in step.command.argv[1:]
+            )
+            if fuser or (looked_up and not any(word.isdigit() for word in step.act.operands)):
+                step.act.is_("self_stop")
+                step.act.does("process_kill")
+
+    def _add_written(self) -> None:
+        """Add text that a here-document or literal sends into a file."""
+        for step in self.steps:
+            if step.stdin is None:
+                continue
+            targets = (
+                [*step.stdout, *step.paths_of("sink")] if step.act.stdin == "pass" else step.paths_of("sink")
+            )
+            self.written.extend(
+                (target.normalized, step.stdin)
+                for target in targets[:4]
+                if "null_device" not in target.classes
+            )
+
+
+def _finished(step: Step) -> Command:
+    command, act = step.command, step.act
+    effect = act.effect if command.effect == "execute" else command.effect
+    return Command(
+        id=command.id,
+        parent=command.parent,
+        pipeline=command.pipeline,
+        position=command.position,
+        program=command.program,
+        executable=command.executable,
+        argv=command.argv,
+        options=tuple(act.options),
+        operands=tuple(act.operands),
+        text=command.text,
+        effect=effect,
+        complete=command.complete,
+        wrappers=command.wrappers,
+        privileged=command.privileged,
+        where=command.where,
+        context=command.context,
+        operations=frozenset(act.operations),
+        traits=frozenset(act.traits),
+        redirects=command.redirects,
+        code=command.code or act.code,
+        language=command.language or act.language,
+    )
+
+
+def _worst(parses: Iterable[str]) -> str:
+    order: Sequence[str] = ("invalid", "partial", "complete")
+    found = set(parses)
+    return next((each for each in order if each in found), "not_applicable")
+
+
+def _follow_links(facts: Facts, cwd: str, host: HostContext) -> Generator[Need, Snapshot, Facts]:
+    """Ask where paths in the working directory and among temporary files lead.
+
+    Only there can an agent have placed a link of its own; a path that already is something sensitive
+    needs no asking.
+    """
+    leads: dict[str, frozenset[str]] = {}
+    for fact in facts.paths:
+        if (
+            fact.resolved
+            and not fact.pattern
+            and fact.access in _LINKED_ACCESS
+            and fact.classes & _LOCAL_PLACES
+            and not fact.classes & _SENSITIVE
+            and fact.normalized not in leads
+            and UNKNOWN not in fact.normalized
+        ):
+            if len(leads) >= MAX_LINKS:
+                break
+            leads[fact.normalized] = frozenset()
+            snapshot = yield Need(path=fact.normalized, max_bytes=0)
+            if snapshot.real_path and snapshot.real_path != fact.normalized:
+                target = paths.classify(snapshot.real_path, cwd=cwd, home=host.home, host=host)
+                leads[fact.normalized] = target - _TARGET_CLASSES
+    if not any(leads.values()):
+        return facts
+    followed = tuple(
+        replace(fact, classes=fact.classes | leads[fact.normalized]) if leads.get(fact.normalized) else fact
+        for fact in facts.paths
+    )
+    return replace(facts, paths=followed)
