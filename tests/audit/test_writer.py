@@ -197,6 +197,8 @@ async def test_a_locked_store_fails_within_bounds_and_recovers(store: Store, pat
             await writer.commit(a_batch())
         with pytest.raises(StoreUnavailable):
             await writer.probe()
+        await writer.call(lambda _: "a job that writes nothing")
+        assert not writer.healthy
         assert time.monotonic() - began < 1, "later probes are quick"
         other.execute("ROLLBACK")
     await writer.probe()

@@ -181,7 +181,10 @@ class Answering:
 @pytest.fixture
 def answering() -> Iterator[Answering]:
     stand_in = Answering(
-        {"/health": (200, {"status": "ok", "version": __version__}), "/ready": (200, {"status": "ok"})}
+        {
+            "/health": (200, {"status": "ok", "provenance": {"binary_version": __version__}}),
+            "/ready": (200, {"status": "ok"}),
+        }
     )
 
     class Handler(BaseHTTPRequestHandler):

@@ -161,7 +161,7 @@ class TestDoctor:
     def test_an_older_gateway_is_a_warning(self, machine: Machine, answering: Answering):
         machine.run("config", "set", "gateway.api_port", str(answering.port))
         machine.run("init")
-        answering.answers["/health"] = (200, {"version": "0.0.1"})
+        answering.answers["/health"] = (200, {"provenance": {"binary_version": "0.0.1"}})
         row = by_label(machine.json("doctor"), "Sidecar API")
         assert (row["status"], row["mend"]) == ("warn", "defenseclaw-gateway restart")
 
@@ -208,6 +208,6 @@ class TestVersion:
 
     def test_drift_is_exit_code_1_unless_told(self, machine: Machine, answering: Answering):
         machine.run("config", "set", "gateway.api_port", str(answering.port))
-        answering.answers["/health"] = (200, {"version": "0.0.1"})
+        answering.answers["/health"] = (200, {"provenance": {"binary_version": "0.0.1"}})
         assert machine.json("version", code=1)["drift"] == ["gateway runs 0.0.1, installed is " + __version__]
         assert "defenseclaw-gateway restart" in machine.run("version", "--no-drift-exit").stdout

@@ -593,8 +593,6 @@ def test_doctor_names_what_is_broken_and_setup_mends_it(machine, harm, label):
     install(machine)
     harm(machine)
     broken = [check for check in CLAUDE.check(machine, ACTION) if check.status != "pass"]
-    if label == "Hook script" and broken == []:
-        pytest.fail("root may run what is not executable")
     assert [check.label for check in broken] == [label]
     assert broken[0].mend == "defenseclaw setup claude-code"
     install(machine)

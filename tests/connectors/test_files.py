@@ -134,6 +134,13 @@ def test_a_file_of_ours_gets_its_mode_back(host, fake):
     assert own.stat().st_mode & 0o777 == 0o700
 
 
+def test_the_directory_of_hooks_is_ours_alone(host, fake):
+    (host.data_dir / "hooks").mkdir(parents=True)
+    (host.data_dir / "hooks").chmod(0o777)
+    setup(host, fake)
+    assert (host.data_dir / "hooks").stat().st_mode & 0o777 == 0o700
+
+
 def test_a_link_is_followed_and_kept(host, fake):
     (host.home / "dotfiles").mkdir()
     real = host.home / "dotfiles" / "config"

@@ -137,7 +137,7 @@ def test_only_a_wellformed_traceparent_is_forwarded(install, gateway, sent, forw
     assert gateway.requests[0][1].get("traceparent") == (sent if forwarded else None)
 
 
-def test_the_token_is_in_no_argument_list(install, gateway, until):
+def test_two_processes_and_the_token_in_no_argument_list(install, gateway, until):
     gateway.answers()
     gateway.reply.delay_s = 5
     script = install()
@@ -145,16 +145,19 @@ def test_the_token_is_in_no_argument_list(install, gateway, until):
     thread = threading.Thread(target=script.run)
     thread.start()
     assert until(lambda: bool(gateway.requests))
-    lines = []
-    for each in Path("/proc").glob("[0-9]*/cmdline"):
+    found = {}
+    for each in Path("/proc").glob("[0-9]*"):
         try:
-            lines.append(each.read_bytes())
+            found[each.name] = (each / "cmdline").read_bytes()
         except OSError:
             continue
     gateway.released.set()
     thread.join()
-    assert any(b"curl" in line and b".curl-claudecode.conf" in line for line in lines)
-    assert not any(token in line for line in lines)
+    assert not any(token in line for line in found.values())
+    conf = str(script.host.data_dir).encode() + b"/hooks/.curl-claudecode.conf"
+    ours = [pid for pid, line in found.items() if conf in line or str(script.path).encode() in line]
+    # the command the agent runs, the script, curl: no helper and no subshell in between
+    assert len([pid for pid in ours if b"\0-c\0" not in found[pid]]) == 2
 
 
 def test_the_agents_environment_has_no_say(install, gateway, tmp_path, dead_port):

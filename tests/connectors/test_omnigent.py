@@ -191,12 +191,8 @@ def test_there_and_back_to_the_byte(machine, omnigent_env, tree, content):
         put_config(machine, content).chmod(0o640)
     before, site = tree(machine.home), tree(pth_of(omnigent_env).parent)
     install(machine)
-    subprocess.run(
-        [omnigent_env / "bin/python", "-c", "import defenseclaw_omnigent_policy"],
-        check=True,
-        env={},
-        stderr=subprocess.DEVNULL,
-    )
+    argv = [omnigent_env / "bin/python", "-c", "import defenseclaw_omnigent_policy"]
+    subprocess.run(argv, check=True, env={}, stderr=subprocess.DEVNULL)
     files.restore(machine, OMNIGENT)
     after = tree(machine.home)
     assert after.pop(".defenseclaw")
@@ -318,15 +314,16 @@ def test_a_failed_teardown_leaves_a_working_setup(machine, monkeypatch, failing)
 def test_the_config_entry_comes_last_and_goes_first(machine, monkeypatch):
     put_config(machine, b"a: 1\n")
     order = []
-    put, delete = disk.Transaction.put, disk.Transaction.delete
-    monkeypatch.setattr(
-        disk.Transaction,
-        "put",
-        lambda self, path, *rest: (order.append(path.name), put(self, path, *rest))[1],
-    )
-    monkeypatch.setattr(
-        disk.Transaction, "delete", lambda self, path: (order.append(path.name), delete(self, path))[1]
-    )
+
+    def noting(real):
+        def step(self, path, *rest):
+            order.append(path.name)
+            return real(self, path, *rest)
+
+        return step
+
+    monkeypatch.setattr(disk.Transaction, "put", noting(disk.Transaction.put))
+    monkeypatch.setattr(disk.Transaction, "delete", noting(disk.Transaction.delete))
     install(machine)
     ours = ("config.yaml", "defenseclaw_omnigent.pth", "defenseclaw_omnigent_policy.py")
     assert [each for each in order if each in ours] == list(reversed(ours))

@@ -1,6 +1,8 @@
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from defenseclaw.detection.conditions import ConditionSet, without_previews
+from defenseclaw.detection.conditions import _ENVIRONMENT, ConditionSet, without_previews
 from defenseclaw.detection.facts import Command, Facts, Flow, NetworkFact, PathFact
 from defenseclaw.errors import PackError
 
@@ -110,6 +112,22 @@ def test_an_evaluation_error_is_reported_and_the_others_go_on():
     assert found == [("BAD", True), ("GOOD", False)]
 
 
+def test_padding_with_facts_does_not_hide_the_one_that_matters():
+    # CEL gives up after ten thousand steps; an attacker decides how many commands and paths there are
+    count = 250
+    commands = [command(number, "rm", "recursive") for number in range(1, count + 1)]
+    paths = [path(count + number, "list", "root") for number in range(1, count + 1)]
+    padded = Facts(commands=tuple(commands), paths=(*paths, path(count, "delete", "root")))
+    assert held([("A", RM_ROOT)], padded) == [("A", False)]
+
+
+def test_too_many_facts_that_decide_nothing_are_a_fault():
+    count = 250
+    commands = [command(number, "rm", "recursive") for number in range(1, count + 1)]
+    paths = [path(count + number, "list", "root") for number in range(1, count + 1)]
+    assert held([("A", RM_ROOT)], Facts(commands=tuple(commands), paths=tuple(paths))) == [("A", True)]
+
+
 def test_what_cel_itself_refuses_names_the_rule():
     with pytest.raises(PackError, match="R: condition: unknown name 'nope'"):
         ConditionSet([("R", "nope == 1")])
@@ -133,3 +151,50 @@ def test_every_field_of_the_facts_can_be_asked_for():
                 collection,
                 name,
             )
+
+
+PARTS = [
+    "commands.exists(c, c.program == 'rm')",
+    "commands.exists(c, c.program != 'rm')",
+    "!commands.exists(c, 'force' in c.traits)",
+    "commands.exists(c, 'force' in c.traits && paths.exists(p, p.command == c.id && p.access == 'delete'))",
+    "commands.exists(c, !paths.exists(p, p.command == c.id && 'root' in p.classes))",
+    "paths.exists(p, p.access == 'delete' && !commands.exists(c, c.id == p.command && c.privileged))",
+    "paths.exists(p, 'root' in p.classes || p.access == 'list')",
+    "commands.exists(c, c.traits.exists(t, t == 'recursive'))",
+]
+
+
+@st.composite
+def some_facts(draw):
+    commands = [
+        command(number, draw(st.sampled_from(["rm", "ls"])), *draw(traits), privileged=draw(st.booleans()))
+        for number in range(1, draw(st.integers(0, 3)) + 1)
+    ]
+    paths = [
+        path(draw(st.integers(0, 3)), draw(st.sampled_from(["list", "delete"])), *draw(classes))
+        for _ in range(draw(st.integers(0, 3)))
+    ]
+    return Facts(commands=tuple(commands), paths=tuple(paths))
+
+
+traits = st.sets(st.sampled_from(["force", "recursive"]))
+classes = st.sets(st.sampled_from(["root", "workspace"]))
+expressions_of_parts = st.recursive(
+    st.sampled_from(PARTS),
+    lambda inner: (
+        st.builds("({} {} {})".format, inner, st.sampled_from(["&&", "||"]), inner)
+        | st.builds("!({})".format, inner)
+    ),
+    max_leaves=4,
+)
+
+
+@given(source=expressions_of_parts, facts=some_facts())
+@settings(max_examples=150, deadline=None)
+def test_neither_the_index_nor_the_view_changes_the_answer(source, facts):
+    conditions = ConditionSet([("R", source)])
+    (condition,) = conditions._conditions
+    truth = condition.holds(_ENVIRONMENT.Activation(facts.bindings("/w")))
+    assert condition.holds(_ENVIRONMENT.Activation(condition.view(facts).bindings("/w"))) is truth
+    assert [each.rule_id for each in conditions.evaluate(facts, "/w")] == (["R"] if truth else [])

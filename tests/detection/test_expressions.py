@@ -42,10 +42,52 @@ def test_derives_the_facts_without_which_a_condition_cannot_hold(source, keys):
     assert outline(source).keys == (None if keys is None else frozenset(keys))
 
 
-def test_names_collections_and_words():
+def test_names_the_words_it_compares_with():
     read = outline("commands.exists(c, c.program == 'rm' && paths.exists(p, 'root' in p.classes))")
-    assert read.collections == {"commands", "paths"}
     assert read.words == {"rm", "root"}
+
+
+@pytest.mark.parametrize(
+    ("source", "relevant"),
+    [
+        ("commands.exists(c, c.program == 'rm')", {"commands": {RM}}),
+        ("!commands.exists(c, c.program == 'rm')", {"commands": {RM}}),
+        (
+            "commands.exists(c, c.program == 'rm') && commands.exists(c, c.program == 'unlink')",
+            {"commands": {RM, UNLINK}},
+        ),
+        (
+            "commands.exists(c, c.program == 'rm') && commands.exists(c, c.privileged || c.text == c.code)",
+            {"commands": None},
+        ),
+        (
+            "commands.exists(c, c.text.contains('x')) && commands.exists(c, c.program == 'rm')",
+            {"commands": None},
+        ),
+        # each element for itself: what one list needs says nothing of the other
+        (
+            "commands.exists(c, paths.exists(p, p.command == c.id && p.access == 'delete'))",
+            {"commands": None, "paths": {DELETE}},
+        ),
+        (
+            "commands.exists(c, c.program == 'rm' && !paths.exists(p, p.access == 'delete'))",
+            {"commands": {RM}, "paths": {DELETE}},
+        ),
+        # a need of the outer element named inside the inner one counts for the outer
+        (
+            "commands.exists(c, paths.exists(p, c.program == 'rm' && p.access == 'delete'))",
+            {"commands": {RM}, "paths": {DELETE}},
+        ),
+        (
+            "paths.exists(p, (p.access == 'delete' && commands.exists(c, c.program == 'rm')) || p.resolved)",
+            {"commands": {RM}, "paths": {DELETE, Key("paths", "resolved", True)}},
+        ),
+        ("tool_class == 'write'", {}),
+    ],
+)
+def test_knows_which_facts_make_a_difference(source, relevant):
+    wanted = {name: None if keys is None else frozenset(keys) for name, keys in relevant.items()}
+    assert outline(source).relevant == wanted
 
 
 @pytest.mark.parametrize(

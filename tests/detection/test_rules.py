@@ -97,17 +97,15 @@ MENTIONS = {
     "sed text": lambda it: f"sed -n {shlex.quote('/' + it.replace('/', '.') + '/p')} README.md",
 }
 
-NOT_FOR = {
-    # program text that names a path or an address in a call is judged by the text, not by a parse of it
-    ("python string", "SELF-PROTECT-API"),
-}
+# Program text that names an address of ours and a control route is judged as text: a string in it counts.
+NAMED_IN_CODE = ("SELF-PROTECT-API", "python string")
 
 
-@pytest.mark.parametrize("rule_id", DANGEROUS)
-@pytest.mark.parametrize("way", MENTIONS)
+@pytest.mark.parametrize(
+    ("rule_id", "way"),
+    [(rule_id, way) for rule_id in DANGEROUS for way in MENTIONS if (rule_id, way) != NAMED_IN_CODE],
+)
 def test_naming_a_threat_is_not_committing_it(rule_id, way):
-    if (way, rule_id) in NOT_FOR:
-        return
     found = shell(MENTIONS[way](DANGEROUS[rule_id]))
     assert [each for each in found.values() if each.severity.rank > Severity.LOW.rank] == []
 
@@ -339,4 +337,4 @@ def test_the_seed_example():
     assert (found.severity, found.confidence) == (Severity.CRITICAL, 0.95)
     assert found.tags == ("destructive", "shell")
     assert found.evidence.reveal() == "rm -rf /"
-    assert found.because == "rm, recursive; delete root"
+    assert found.because == "rm, force, recursive; delete root"

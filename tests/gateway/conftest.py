@@ -93,10 +93,9 @@ def make_house(tmp_path: Path) -> Iterator[MakeHouse]:
         env = {"HOME": str(home), "DEFENSECLAW_HOME": str(home / "data"), "PATH": "/nowhere"}
         installation = Installation.open(env)
         if keys:
-            edit.set_values(
-                installation.data.config, {name.replace("__", "."): value for name, value in keys.items()}
-            )
-            installation.config.reload()
+            wanted = {name.replace("__", "."): value for name, value in keys.items()}
+            edit.set_values(installation.data.config, wanted)
+            installation = Installation.open(env)
         gateway = Gateway.build(installation)
         gateway.writer.start()
         built.append(gateway)

@@ -58,7 +58,7 @@ class _Plan:
         self.scans: list[Values] = []
         self.findings: list[Values] = []
         self.states: dict[tuple[str, str], Values] = {}
-        self.lists: list[ListChange] = []
+        self.lists: list[tuple[ListChange, str]] = []
 
 
 class Appender:
@@ -155,9 +155,10 @@ class Appender:
     # ---- connection -----------------------------------------------------------------------------
 
     def _open(self) -> sqlite3.Connection:
-        if self._connection is not None and self._database.identity() == self._file:
+        present = self._database.identity()
+        if self._connection is not None and present == self._file:
             return self._connection
-        if self._file is not None and self._database.identity() != self._file:
+        if present is None or (self._file is not None and present != self._file):
             # Rows written to a deleted file would be lost without a sound.
             self.close()
             self._database.close()  # the readers look into the old file as well
@@ -219,7 +220,7 @@ class Appender:
             if batch.state is not None:
                 state = batch.state
                 plan.states[state.connector, state.session_id] = _state_values(state, now_ms)
-            plan.lists.extend(batch.lists)
+            plan.lists.extend((change, batch.row.timestamp) for change in batch.lists)
         return plan
 
     def _write(self, connection: sqlite3.Connection, plan: _Plan) -> bool:
@@ -239,15 +240,18 @@ class Appender:
             self._sql.findings.run(connection, plan.findings)
             if plan.states:
                 connection.executemany(self._sql.put_state, plan.states.values())
-            for change in plan.lists:
-                self._change_list(connection, change, plan.events[-1][3])
+            for change, timestamp in plan.lists:
+                self._change_list(connection, change, timestamp)
             connection.execute("COMMIT")
         except sqlite3.IntegrityError as error:
             connection.execute("ROLLBACK")
             if self._planted(connection):
                 return False
             raise Conflict("a row with this id is on record already") from error
-        except (sqlite3.InterfaceError, ValueError, TypeError, OverflowError):
+        except (sqlite3.InterfaceError, sqlite3.ProgrammingError) as error:
+            connection.execute("ROLLBACK")
+            raise ValueError("a value of a type that cannot be stored") from error
+        except (ValueError, TypeError, OverflowError):
             connection.execute("ROLLBACK")
             raise
         self._recovered(connection)

@@ -126,7 +126,8 @@ class Writer:
         with self._lock:
             self._accepting = False
             thread = self._thread
-            self._queue.put(None)
+            if self._running:
+                self._queue.put(None)
         if thread is None:
             return True
         thread.join(timeout)
@@ -190,7 +191,7 @@ class Writer:
         Raises:
             StoreUnavailable: it could not.
         """
-        await self.call(lambda appender: appender.probe(self._now_ms()))
+        await self.call(self._probe)
 
     def _wait(self, work: Batch | Job) -> Any:  # noqa: ANN401  whatever the job returns
         future: concurrent.futures.Future[Any] = concurrent.futures.Future()
@@ -285,12 +286,15 @@ class Writer:
         assert not isinstance(entry.work, Batch)  # noqa: S101  narrows the type
         try:
             entry.result = entry.work(self._appender)
-            self._healthy = True
         except StoreUnavailable as error:
             self._ail(error.message)
             entry.error = error
         except Exception as error:
             entry.error = error
+
+    def _probe(self, appender: Appender) -> None:
+        appender.probe(self._now_ms())
+        self._healthy = True
 
     def _backfill(self, count: int) -> None:
         self._unfilled += count

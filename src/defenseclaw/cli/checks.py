@@ -13,6 +13,7 @@ from typing import Any
 
 from defenseclaw import __version__
 from defenseclaw.cli.agents import survey
+from defenseclaw.cli.client import version_in
 from defenseclaw.cli.context import App
 from defenseclaw.cli.installing import has_residue
 from defenseclaw.cli.validation import load_rules, rule_packs
@@ -157,7 +158,7 @@ def _check_gateway(app: App, config: Config) -> Iterator[Check]:
             status="fail", label="Sidecar API", detail=f"/health answers {health.status}", mend=RESTART
         )
         return
-    running = str(health.body.get("version") or "")
+    running = version_in(health.body)
     if running and running != __version__:
         yield Check(
             status="warn",

@@ -96,6 +96,12 @@ class Gateway:
         raise DefenseClawError(f"the gateway refused {path}: {said}")
 
 
+def version_in(health: Mapping[str, Any]) -> str:
+    """Return the version a ``/health`` body speaks of, empty where it says none."""
+    provenance = health.get("provenance")
+    return str(provenance.get("binary_version", "")) if isinstance(provenance, Mapping) else ""
+
+
 def _object(content: bytes) -> dict[str, Any]:
     try:
         decoded = json.loads(content)

@@ -44,8 +44,17 @@ from defenseclaw.connectors.base import (
     Plan,
     SetupOptions,
 )
-from defenseclaw.connectors.jsonedit import Document, Node
-from defenseclaw.errors import AgentNotFound, ForeignContent, SetupError
+from defenseclaw.connectors.claudecode_settings import (
+    content_of,
+    is_on,
+    is_on_in_file,
+    missing_events,
+    read_settings,
+    set_hooks,
+    unset_hooks,
+)
+from defenseclaw.connectors.jsonedit import Document
+from defenseclaw.errors import AgentNotFound, SetupError
 from defenseclaw.vocabulary import (
     JSON,
     Abilities,
@@ -116,7 +125,7 @@ _TASKS = frozenset({"TaskCreated", "TaskCompleted", "TeammateIdle"})
 _ELICITATIONS = frozenset({"Elicitation", "ElicitationResult"})
 _UNSHOWN = frozenset({"MessageDisplay", "PostToolBatch", "SessionEnd"})
 """Asynchronous, a repetition, or too late: an answer would be noise."""
-_FAILED_CLOSED = "DefenseClaw could not check this and is set to fail closed. Start it: defenseclaw start"
+_FAILED_CLOSED = "DefenseClaw could not check this and fails closed. Start it: defenseclaw-gateway start"
 _DIMENSIONS = ("permission_mode", "source", "reason", "command_name", "command_source", "expansion_type")
 
 
@@ -235,9 +244,9 @@ class ClaudeCode(Connector):
         warnings = self._admit(self.detect(host), options)
         settings = settings_path(host)
         now = disk.look(settings)
-        document = _document(settings, now.content)
+        document = read_settings(settings, now.content)
         self._refuse_switched_off(host, options, settings, document)
-        _set_hooks(document, _wanted(host), _owned_commands(host))
+        set_hooks(document, _wanted(host), _owned_commands(host))
         closed = {event: answer for event in _REGISTRATIONS if (answer := closed_answer(event))}
         script = hookscript.render(host, self, SCRIPT, closed)
         token = runtime.setup_token(host, self.name)
@@ -269,13 +278,13 @@ class ClaudeCode(Connector):
             now = disk.look(settings)
             if now.content is None:
                 continue
-            document = _document(settings, now.content)
-            _unset_hooks(document, _owned_commands(host))
+            document = read_settings(settings, now.content)
+            unset_hooks(document, _owned_commands(host))
             only_ours = not document.root.value and settings in files.created_files(host, self.name)
             changes.append(
                 Change(
                     path=settings,
-                    content=None if only_ours else _content(document, now.content),
+                    content=None if only_ours else content_of(document, now.content),
                     seen_sha256=now.digest,
                     logical=SETTINGS,
                     why="our hook entries removed",
@@ -305,8 +314,8 @@ class ClaudeCode(Connector):
 
     def _configured(self, host: Host, settings: Path) -> bool:
         try:
-            document = _document(settings, disk.look(settings).content)
-            return not _missing_events(document, _wanted(host))
+            document = read_settings(settings, disk.look(settings).content)
+            return not missing_events(document, _wanted(host))
         except SetupError:
             return False
 
@@ -331,16 +340,16 @@ class ClaudeCode(Connector):
         self, host: Host, options: SetupOptions, settings: Path, document: Document
     ) -> Iterator[str]:
         """Yield what keeps hooks from running, as ``key in file``."""
-        if _flag(document, "disableAllHooks"):
+        if is_on(document, "disableAllHooks"):
             yield f"disableAllHooks in {settings}"
         for path in self._managed_files():
             for key in ("disableAllHooks", "allowManagedHooksOnly"):
-                if _file_flag(path, key):
+                if is_on_in_file(path, key):
                     yield f"{key} in {path}"
         projects = [options.workspace] if options.workspace else []
         for folder in projects:
             for name in (SETTINGS, "settings.local.json"):
-                if _file_flag(folder / ".claude" / name, "disableAllHooks"):
+                if is_on_in_file(folder / ".claude" / name, "disableAllHooks"):
                     yield f"disableAllHooks in {folder / '.claude' / name}"
 
     def _managed_files(self) -> Iterator[Path]:
@@ -365,8 +374,8 @@ class ClaudeCode(Connector):
         settings = settings_path(host)
         mend = f"defenseclaw setup {self.command_name}"
         try:
-            document = _document(settings, disk.look(settings).content)
-            missing = _missing_events(document, _wanted(host))
+            document = read_settings(settings, disk.look(settings).content)
+            missing = missing_events(document, _wanted(host))
         except SetupError as error:
             yield Check(status="fail", label="Hook entries", detail=f"{settings}: {error}", mend=mend)
             return
@@ -521,123 +530,6 @@ def _settings_to_clean(host: Host) -> list[Path]:
     return list(dict.fromkeys([*_recorded(host), settings_path(host)]))
 
 
-def _document(path: Path, content: bytes | None) -> Document:
-    """Read settings; an absent or empty file is an empty object."""
-    try:
-        document = Document(content if content and content.strip() else b"{}\n")
-    except ForeignContent as error:
-        raise ForeignContent(f"{path}: {error.message}", hint="mend the file and run again") from error
-    if not isinstance(document.root.value, dict):
-        raise ForeignContent(f"{path} holds something else than a JSON object")
-    _hooks(document)
-    return document
-
-
-def _content(document: Document, before: bytes) -> bytes:
-    """An empty file that was read as an empty object stays empty."""
-    return document.encode() if before.strip() else before
-
-
-def _hooks(document: Document) -> dict[str, Node]:
-    """Return event → its array of matcher groups.
-
-    Raises:
-        ForeignContent: `hooks`, an event or a group has another shape than Claude Code's.
-    """
-    hooks = document.find("hooks")
-    if hooks is None:
-        return {}
-    if not isinstance(hooks.value, dict):
-        raise ForeignContent("`hooks` in the settings is not an object")
-    events = {}
-    for name in hooks.value:
-        node = hooks.get(name)
-        if node is None or not isinstance(node.value, list):
-            raise ForeignContent(f"`hooks.{name}` in the settings is not a list")
-        events[name] = node
-    return events
-
-
-def _set_hooks(document: Document, wanted: Mapping[str, Mapping[str, Any]], owned: frozenset[str]) -> None:
-    """Make our entries those of ``wanted`` and no others; everybody else's stay where they are."""
-    for event in list(_hooks(document)):
-        groups = _hooks(document)[event].value
-        mine = [group for group in groups if _has_owned(group, owned)]
-        if mine != [wanted.get(event)]:
-            _remove_owned(document, event, owned)
-    for event, group in wanted.items():
-        if not any(_has_owned(each, owned) for each in _groups(document, event)):
-            _add_group(document, event, group)
-
-
-def _unset_hooks(document: Document, owned: frozenset[str]) -> None:
-    """Remove our entries, and `hooks` itself when that empties it; without any of ours change nothing."""
-    if any(_has_owned(group, owned) for event in _hooks(document) for group in _groups(document, event)):
-        _set_hooks(document, {}, owned)
-        if not document.root.value["hooks"]:
-            document.remove_member(document.root, "hooks")
-
-
-def _add_group(document: Document, event: str, group: Mapping[str, Any]) -> None:
-    hooks = document.find("hooks")
-    if hooks is None:
-        document.add_member(document.root, "hooks", {event: [group]})
-    elif (groups := hooks.get(event)) is None:
-        document.add_member(hooks, event, [group])
-    else:
-        document.add_item(groups, group)
-
-
-def _remove_owned(document: Document, event: str, owned: frozenset[str]) -> None:
-    """Remove our handlers; a group, an event, emptied by that goes too."""
-    while (place := _find_owned(document, event, owned)) is not None:
-        group, handler = place
-        groups = _hooks(document)[event]
-        handlers = groups.items[group].get("hooks")
-        assert handlers is not None  # noqa: S101  found there
-        if len(handlers.items) > 1:
-            document.remove_item(handlers, handler)
-        elif len(groups.items) > 1:
-            document.remove_item(groups, group)
-        else:
-            hooks = document.find("hooks")
-            assert hooks is not None  # noqa: S101  holds the event
-            document.remove_member(hooks, event)
-            return
-
-
-def _find_owned(document: Document, event: str, owned: frozenset[str]) -> tuple[int, int] | None:
-    for group_index, group in enumerate(_groups(document, event)):
-        for handler_index, handler in enumerate(_handlers(group)):
-            if _is_owned(handler, owned):
-                return group_index, handler_index
-    return None
-
-
-def _groups(document: Document, event: str) -> list[Any]:
-    node = _hooks(document).get(event)
-    return node.value if node else []
-
-
-def _handlers(group: object) -> list[Any]:
-    found = group.get("hooks") if isinstance(group, dict) else None
-    return found if isinstance(found, list) else []
-
-
-def _has_owned(group: object, owned: frozenset[str]) -> bool:
-    return any(_is_owned(handler, owned) for handler in _handlers(group))
-
-
-def _is_owned(handler: object, owned: frozenset[str]) -> bool:
-    return (
-        isinstance(handler, dict) and isinstance(handler.get("command"), str) and handler["command"] in owned
-    )
-
-
-def _missing_events(document: Document, wanted: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    return [event for event, group in wanted.items() if group not in _groups(document, event)]
-
-
 def _version_problem(version: str) -> str:
     least = ".".join(map(str, MIN_VERSION))
     if not version:
@@ -645,19 +537,6 @@ def _version_problem(version: str) -> str:
     if probes.version_tuple(version) < MIN_VERSION:
         return f"Claude Code {version} is older than {least}, the first with all events we need"
     return ""
-
-
-def _flag(document: Document, key: str) -> bool:
-    node = document.find(key)
-    return node is not None and node.value is True
-
-
-def _file_flag(path: Path, key: str) -> bool:
-    try:
-        content = disk.look(path).content
-        return content is not None and _flag(Document(content), key)
-    except SetupError:
-        return False
 
 
 CONNECTOR = ClaudeCode()

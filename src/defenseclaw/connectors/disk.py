@@ -137,6 +137,12 @@ def make_directories(path: Path) -> list[Path]:
     return missing[::-1]
 
 
+def make_private(directory: Path) -> None:
+    """Take away what others may do in a directory of ours: what lies there is run or imported."""
+    if directory.is_dir() and directory.stat().st_mode & 0o077:
+        directory.chmod(0o700)
+
+
 @contextlib.contextmanager
 def locked(data_dir: Path) -> Iterator[None]:
     """Hold the advisory lock under which setups and teardowns of this data directory follow one another."""

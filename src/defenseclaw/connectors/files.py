@@ -59,6 +59,7 @@ def apply(host: Host, connector: Connector, plan: Plan) -> tuple[Change, ...]:
             us. Everything is as it was before the call.
     """
     with disk.locked(host.data_dir), disk.Transaction() as work:
+        disk.make_private(host.data_dir / "hooks")
         _refuse_stale(plan)
         if _moved(host, connector, plan):
             _restore(work, host, connector)

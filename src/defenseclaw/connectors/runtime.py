@@ -146,10 +146,11 @@ def write_runtime(host: Host, connector: Connector, fail_mode: FailMode) -> bool
     if token is None:
         return False
     uses_curl = curl_path(host, connector.name).exists()
-    with disk.locked(host.data_dir), disk.Transaction() as work:
-        for change in runtime_changes(host, connector, fail_mode, token=token, uses_curl=uses_curl):
-            if change.content is not None:
-                work.put(change.path, change.content, change.mode)
+    changes = runtime_changes(host, connector, fail_mode, token=token, uses_curl=uses_curl)
+    if any(disk.look(change.path).content != change.content for change in changes):
+        with disk.locked(host.data_dir), disk.Transaction() as work:
+            for change in changes:
+                work.put(change.path, change.content or b"", change.mode)
     return True
 
 

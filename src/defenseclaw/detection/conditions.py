@@ -69,14 +69,28 @@ class Condition:
         Raises:
             EvaluationError: CEL answered with an error instead of a truth value.
         """
-        answer = self._program.eval(activation).value()
+        try:
+            answer = self._program.eval(activation).value()
+        except RuntimeError as error:
+            raise EvaluationError(self.rule_id) from error
         if answer is True or answer is False:
             return answer
         raise EvaluationError(self.rule_id)
 
+    def view(self, facts: Facts) -> Facts:
+        """Return the facts that can make a difference to the condition; its truth value stays the same."""
+        return replace(facts, **{name: self._relevant(name, facts) for name in COLLECTIONS})
+
+    def _relevant(self, collection: str, facts: Facts) -> tuple[Any, ...]:
+        keys = self.outline.relevant.get(collection, frozenset())
+        elements: tuple[Any, ...] = getattr(facts, collection)
+        if keys is None:
+            return elements
+        return tuple(each for each in elements if any(_has(each, key) for key in keys))
+
 
 class EvaluationError(Exception):
-    """A condition had no truth value."""
+    """A condition had no truth value: CEL's own bound on iterations was reached, or a type was wrong."""
 
 
 class ConditionSet:
@@ -119,17 +133,10 @@ class ConditionSet:
     def evaluate(self, facts: Facts, cwd: str) -> Iterator[Held]:
         """Yield each condition that holds over ``facts``, and each that fails, in the order given."""
         acting = without_previews(facts)
-        candidates = self.candidates(acting)
-        if not candidates:
-            return
-        bindings = _encodable(acting.bindings(cwd))
-        activation = _ENVIRONMENT.Activation(bindings)
-        for condition in candidates:
-            try:
-                if condition.holds(activation):
-                    yield Held(rule_id=condition.rule_id, witness=_witness(condition, acting, bindings))
-            except EvaluationError:
-                yield Held(rule_id=condition.rule_id, failed=True)
+        for condition in self.candidates(acting):
+            held = _evaluate(condition, acting, cwd)
+            if held is not None:
+                yield held
 
     def _present(self, facts: Facts) -> set[Key]:
         present = {Key("", name, getattr(facts, name)) for name in self._fields[""] if name != "cwd"}
@@ -159,6 +166,37 @@ def without_previews(facts: Facts) -> Facts:
     )
 
 
+def _evaluate(condition: Condition, facts: Facts, cwd: str) -> Held | None:
+    """Evaluate over all facts, and over those of each command alone if they are too many together."""
+    view = condition.view(facts)
+    try:
+        if condition.holds(_ENVIRONMENT.Activation(_bindings(view, cwd))):
+            return Held(rule_id=condition.rule_id, witness=_witness(condition, view, facts, cwd))
+    except EvaluationError:
+        for part in _by_command(view):
+            if _holds(condition, _bindings(part, cwd)):
+                return Held(rule_id=condition.rule_id, witness=_witness(condition, part, facts, cwd))
+        return Held(rule_id=condition.rule_id, failed=True)
+    return None
+
+
+def _by_command(facts: Facts) -> Iterator[Facts]:
+    """Yield the facts of each command, and those of no command."""
+    for number in (0, *(command.id for command in facts.commands)):
+        yield replace(
+            facts,
+            commands=tuple(each for each in facts.commands if each.id == number),
+            paths=tuple(each for each in facts.paths if each.command == number),
+            network=tuple(each for each in facts.network if each.command == number),
+            flows=tuple(each for each in facts.flows if number in (each.from_command, each.to_command)),
+        )
+
+
+def _bindings(facts: Facts, cwd: str) -> dict[str, Any]:
+    encoded: dict[str, Any] = _encodable(facts.bindings(cwd))
+    return encoded
+
+
 def _encodable(value: Any) -> Any:  # noqa: ANN401 - bindings nest maps, lists and scalars
     """Return bindings without lone surrogates, which CEL cannot take in."""
     if isinstance(value, str):
@@ -170,32 +208,37 @@ def _encodable(value: Any) -> Any:  # noqa: ANN401 - bindings nest maps, lists a
     return value
 
 
-def _witness(condition: Condition, facts: Facts, bindings: Mapping[str, Any]) -> Witness:
-    """Narrow each list to one element with which the condition still holds."""
+def _has(element: Any, key: Key) -> bool:  # noqa: ANN401 - an element of any collection of facts
+    value = getattr(element, key.field)
+    return key.value in value if isinstance(value, (frozenset, tuple)) else bool(value == key.value)
+
+
+def _witness(condition: Condition, view: Facts, facts: Facts, cwd: str) -> Witness:
+    """Narrow each list of ``view`` to one element with which the condition still holds."""
     found: dict[str, Any] = {}
+    bindings = _bindings(view, cwd)
     narrowed = dict(bindings)
     for collection in ("paths", "network", "flows", "commands"):
-        decides = collection in condition.outline.collections and bool(narrowed[collection])
-        if not decides or _holds(condition, {**narrowed, collection: []}):
+        if not narrowed[collection] or _holds(condition, {**narrowed, collection: []}):
             continue
         for at in range(min(len(narrowed[collection]), MAX_WITNESS_TRIES)):
             attempt = {**narrowed, collection: [bindings[collection][at]]}
             if _holds(condition, attempt):
-                found[collection] = getattr(facts, collection)[at]
+                found[collection] = getattr(view, collection)[at]
                 narrowed = attempt
                 break
-    command = _owner(facts, found) or found.get("commands")
+    command = _owner(facts.commands, found) or found.get("commands")
     return Witness(
         command=command, path=found.get("paths"), network=found.get("network"), flow=found.get("flows")
     )
 
 
-def _owner(facts: Facts, found: Mapping[str, Any]) -> Command | None:
+def _owner(commands: Sequence[Command], found: Mapping[str, Any]) -> Command | None:
     ids = [found[name].command for name in ("paths", "network") if name in found]
     if "flows" in found:
         ids += [found["flows"].to_command, found["flows"].from_command]
     wanted = next((each for each in ids if each), 0)
-    return next((command for command in facts.commands if command.id == wanted), None)
+    return next((command for command in commands if command.id == wanted), None)
 
 
 def _holds(condition: Condition, bindings: Mapping[str, Any]) -> bool:

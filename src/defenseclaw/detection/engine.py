@@ -143,7 +143,8 @@ class _Lanes:
             self._search(Subject.CODE, _code(acting), "in program text")
 
     def judge_text(self) -> Scanned | None:
-        """Search the event's text in every reading of it."""
+        """Search the event's text in every reading of it; None when there was none to be had."""
+        scanned: Scanned | None = None
         with self.guarded("text"):
             scanned = subject(self.event)
             if not scanned.complete:
@@ -155,8 +156,7 @@ class _Lanes:
                     self._add(rule, view.text[start:end], f"pattern {where}")
                     if rule.masks:
                         self._spans.add((*view.original(start, end), rule.id))
-            return scanned
-        return None
+        return scanned
 
     def findings(self) -> tuple[Finding, ...]:
         if self._bounds:
@@ -308,7 +308,9 @@ def _fact_words(witness: Witness, words: frozenset[str]) -> Iterator[str]:
     if witness.network is not None:
         yield " ".join([witness.network.action, *_readable(witness.network.classes & words)])
     if witness.flow is not None:
-        yield f"{witness.flow.source} to {witness.flow.sink}".replace("_", " ")
+        flow = witness.flow
+        source = [flow.source.replace("_", " "), *_readable(flow.source_classes & words)]
+        yield " ".join([*source, "to", *_readable(flow.sink_classes & words), flow.sink])
 
 
 def _readable(words: frozenset[str]) -> list[str]:

@@ -20,8 +20,8 @@ Source: ``spec/guardrail.md`` §6.4.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Final, NamedTuple
 
 import re2
@@ -57,8 +57,9 @@ class Outline:
 
     keys: frozenset[Key] | None
     """At least one must be present for the condition to hold; None when nothing can be said."""
-    collections: frozenset[str]
-    """The lists of facts it looks at."""
+    relevant: Mapping[str, frozenset[Key] | None]
+    """The lists of facts it looks at, and in each the keys of which an element must have one to make any
+    difference; None when any element may."""
     words: frozenset[str]
     """Every string it compares with."""
 
@@ -104,6 +105,7 @@ _SELECTIVITY: Final = {
     "operations": 2, "sink": 2, "source": 2, "access": 3, "action": 3,
 }  # fmt: skip
 _UNSELECTIVE: Final = 9
+_ANY_ELEMENT: Final = 10
 
 _TESTS: Final = frozenset(("startsWith", "endsWith", "contains", "matches"))
 _TOKEN: Final = re.compile(
@@ -146,6 +148,10 @@ class _Term:
     """(collection, field) it is read from."""
     literals: tuple[str | bool | int, ...] | None = None
     keys: frozenset[Key] | None = None
+    variable: str = ""
+    """Name of the element it is read from."""
+    needs: Mapping[str, frozenset[Key]] = field(default_factory=dict)
+    """What an element must have for this part to hold, by the name that stands for the element."""
 
 
 def _field_types(element: type) -> dict[str, str]:
@@ -153,7 +159,7 @@ def _field_types(element: type) -> dict[str, str]:
         "int": "int", "str": "str", "bool": "bool", "frozenset[str]": "list[str]",
         "tuple[str, ...]": "list[str]", "tuple[Redirect, ...]": "list[redirects]",
     }  # fmt: skip
-    return {field.name: shapes[str(field.type)] for field in fields(element)}
+    return {each.name: shapes[str(each.type)] for each in fields(element)}
 
 
 _FIELDS: Final = {name: _field_types(element) for name, element in _ELEMENTS.items()}
@@ -168,16 +174,14 @@ class _Reader:
         self._depth = 0
         self._macros = 0
         self._scope: dict[str, _Term] = {}
-        self._collections: set[str] = set()
+        self._relevant: dict[str, frozenset[Key] | None] = {}
         self._words: set[str] = set()
 
     def outline(self) -> Outline:
         whole = self._bool(self._or)
         if self._peek() != ("end", ""):
             raise PackError(f"condition: unexpected {self._peek()[1]!r}")
-        return Outline(
-            keys=whole.keys, collections=frozenset(self._collections), words=frozenset(self._words)
-        )
+        return Outline(keys=whole.keys, relevant=self._relevant, words=frozenset(self._words))
 
     # tokens
 
@@ -207,15 +211,19 @@ class _Reader:
         parts = self._joined("||", self._and)
         if len(parts) == 1:
             return parts[0]
-        known = [part.keys for part in parts if part.keys is not None]
-        keys = frozenset[Key]().union(*known) if len(known) == len(parts) else None
-        return _Term("bool", keys=keys)
+        shared = set(parts[0].needs).intersection(*(part.needs for part in parts))
+        needs = {name: frozenset[Key]().union(*(part.needs[name] for part in parts)) for name in shared}
+        return _Term("bool", keys=_any_of([part.keys for part in parts]), needs=needs)
 
     def _and(self) -> _Term:
         parts = self._joined("&&", self._not)
         if len(parts) == 1:
             return parts[0]
-        return _Term("bool", keys=min((part.keys for part in parts), key=_breadth))
+        needs: dict[str, frozenset[Key]] = {}
+        for part in parts:
+            for name, own in part.needs.items():
+                needs[name] = min((own, needs.get(name)), key=_breadth) or own
+        return _Term("bool", keys=min((part.keys for part in parts), key=_breadth), needs=needs)
 
     def _joined(self, operator: str, rule: Callable[[], _Term]) -> list[_Term]:
         parts = [rule()]
@@ -300,7 +308,6 @@ class _Reader:
         if name in self._scope:
             return self._scope[name]
         if name in COLLECTIONS:
-            self._collections.add(name)
             return _Term(f"list[{name}]")
         if name in CALL_FIELDS:
             return _Term("str", ("", name))
@@ -312,9 +319,8 @@ class _Reader:
             raise PackError(f"condition: {term.type} has no field {name!r}")
         if name not in known:
             raise PackError(f"condition: {term.type} has no field {name!r}; it has {', '.join(known)}")
-        place = (term.type, name)
-        keys = frozenset({Key(*place, True)}) if known[name] == "bool" and _indexed(place) else None
-        return _Term(known[name], place, keys=keys)
+        read = _Term(known[name], (term.type, name), variable=term.variable)
+        return self._reads(read, (True,)) if read.type == "bool" else read
 
     def _exists(self, term: _Term) -> _Term:
         if not term.type.startswith("list[") or term.literals:
@@ -328,15 +334,21 @@ class _Reader:
         if self._macros > MAX_MACROS:
             raise PackError(f"condition: more than {MAX_MACROS} levels of exists")
         # a word of a list is compared with the vocabulary of that list
-        self._scope[variable] = _Term(collection, term.place if collection == "str" else None)
+        element = _Term(collection, variable=variable)
+        if collection == "str":
+            element = _Term("str", term.place, variable=term.variable)
+        self._scope[variable] = element
         body = self._deeper(lambda: self._bool(self._or))
         del self._scope[variable]
         self._macros -= 1
         self._expect(")")
-        keys = body.keys
-        if keys is None and collection in COLLECTIONS:
-            keys = frozenset({Key(collection, "", True)})
-        return _Term("bool", keys=keys)
+        needs = dict(body.needs)
+        if collection not in COLLECTIONS:
+            return _Term("bool", keys=body.keys, needs=needs)
+        own = needs.pop(variable, None)
+        self._relevant[collection] = _any_of([own, self._relevant.get(collection, frozenset())])
+        some = frozenset({Key(collection, "", True)})
+        return _Term("bool", keys=min((body.keys, own, some), key=_breadth), needs=needs)
 
     def _test(self, term: _Term, name: str) -> _Term:
         kind, text = self._next()
@@ -356,8 +368,7 @@ class _Reader:
         if literal.literals is None or read.place is None:
             return _Term("bool")
         self._check_words(read.place, literal.literals)
-        keys = frozenset(Key(*read.place, value) for value in literal.literals)
-        return _Term("bool", keys=keys if equal and _indexed(read.place) else None)
+        return self._reads(read, literal.literals) if equal else _Term("bool")
 
     def _membership(self, left: _Term, right: _Term) -> _Term:
         if left.type != "str" or right.type != "list[str]":
@@ -366,8 +377,15 @@ class _Reader:
         if literal.literals is None or read.place is None:
             return _Term("bool")
         self._check_words(read.place, literal.literals)
-        keys = frozenset(Key(*read.place, value) for value in literal.literals)
-        return _Term("bool", keys=keys if _indexed(read.place) else None)
+        return self._reads(read, literal.literals)
+
+    def _reads(self, read: _Term, values: Sequence[str | bool | int]) -> _Term:
+        """Return the truth value "this field is, or holds, one of these"."""
+        if read.place is None or not _indexed(read.place):
+            return _Term("bool", read.place)
+        keys = frozenset(Key(*read.place, value) for value in values)
+        needs = {read.variable: keys} if read.variable else {}
+        return _Term("bool", read.place, keys=keys, variable=read.variable, needs=needs)
 
     def _check_words(self, place: tuple[str, str], values: tuple[str | bool | int, ...]) -> None:
         words = [value for value in values if isinstance(value, str)]
@@ -390,11 +408,21 @@ def _indexed(place: tuple[str, str]) -> bool:
     return place[0] in COLLECTIONS or place in (("", "tool_class"), ("", "parse"), ("", "tool"))
 
 
+def _any_of(parts: Sequence[frozenset[Key] | None]) -> frozenset[Key] | None:
+    """Return the keys of a disjunction: all of them, or none when some part has none."""
+    known = [part for part in parts if part is not None]
+    return frozenset[Key]().union(*known) if len(known) == len(parts) else None
+
+
 def _breadth(keys: frozenset[Key] | None) -> tuple[int, int]:
     """Order alternatives of a conjunction: the rarest facts first, no key last."""
     if keys is None:
-        return (_UNSELECTIVE + 1, 0)
-    return (max(_SELECTIVITY.get(key.field, _UNSELECTIVE) for key in keys), len(keys))
+        return (_ANY_ELEMENT + 1, 0)
+    return (max(_rank(key) for key in keys), len(keys))
+
+
+def _rank(key: Key) -> int:
+    return _SELECTIVITY.get(key.field, _UNSELECTIVE) if key.field else _ANY_ELEMENT
 
 
 def _check_regex(pattern: str) -> None:

@@ -530,7 +530,7 @@ def _is_named_secret(base: str) -> bool:
     if not words:
         return False
     last, before = words[-1], words[-2] if len(words) > 1 else ""
-    if last in ("tokens", "token") and before in names.HARMLESS_TOKENS:
+    if last.startswith("token") and before in names.HARMLESS_TOKENS:
         return False
     return last in names.SECRET_WORDS or (last in ("key", "keys") and before == "api")
 
@@ -576,7 +576,7 @@ def _glob_matches(pattern: str, name: str) -> bool:
             p, n = star + 1, mark
         else:
             return False
-    return all(token == "*" for token in tokens[p:])
+    return set(tokens[p:]) <= {"*"}
 
 
 def _glob_tokens(pattern: str) -> list[str]:

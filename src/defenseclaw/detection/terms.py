@@ -81,6 +81,7 @@ TRAITS: Final[dict[str, str]] = {
     "multi_target": "more than one host is probed",
     "dns_dynamic": "the looked-up name holds a value that is only known when it runs",
     "insecure_tls": "certificates are not verified",
+    "remote_delete": "asks a server to delete something (HTTP DELETE)",
     "request_body": "the request carries a body that the call names",
     # privilege and permission
     "privilege_list": "asks which commands are allowed (sudo -l)",
@@ -129,7 +130,7 @@ TRAITS: Final[dict[str, str]] = {
     "history_clear": "clears the shell's history",
     "history_disable": "stops the shell from keeping history",
     "log_clear": "removes or empties system or audit logs",
-    "firewall_off": "switches off or flushes packet filters or mandatory access control",
+    "firewall_off": "switches off or weakens a defence of the system (packet filter, access control, audit)",
     # agents, packages, mining
     "agent_bypass": "an agent is started without its safety checks",
     "miner": "starts a cryptocurrency miner",

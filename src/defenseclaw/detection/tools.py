@@ -392,7 +392,7 @@ def _class_of(name: str, words: frozenset[str]) -> str:
         return "edit"
     found = {_CLASS_WORDS[word] for word in words if word in _CLASS_WORDS}
     if not found:
-        return "fetch" if words & {"webfetch", "http"} else "other"
+        return "other"
     if words & _WEB_WORDS and not words & _FILE_WORDS:
         if found & {"upload"}:
             return "upload"
@@ -469,7 +469,7 @@ def _take_values(call: Call, arguments: dict[str, Any], words: frozenset[str]) -
     if call.tool_class == "edit" and str(arguments.get("command", "")) == "view":
         call.tool_class, access = "read", "read"
     method = str(arguments.get("method", "")).upper()
-    action = _ACTIONS.get(call.tool_class, "upload" if method in _BODY_METHODS else "connect")
+    action = "upload" if method in _BODY_METHODS else _ACTIONS.get(call.tool_class, "connect")
     for count, (key, value) in enumerate(_leaves(arguments)):
         if count == MAX_VALUES:
             call.limited = True

@@ -9,7 +9,8 @@ Two decisions the tables cannot show:
 * An operand of a program nobody knows is a *read* when its path is sensitive (a credential, our data,
   a guarded setting), and only *metadata* otherwise: ``someprog ~/.ssh/id_rsa`` must not pass unseen,
   ``someprog ./src`` is nothing.
-* Paths inside a container are not paths of the host: they carry no classes. Paths on a remote host carry
+* Paths inside a container are not paths of the host: they carry no classes but those of what was put
+  there from outside. Paths on a remote host carry
   those of a home there, but never ours.
 
 Source: ``spec/guardrail.md`` §6.
@@ -70,6 +71,8 @@ _TARGET_CLASSES: Final = frozenset(
 )
 """Where a link leads is a fact of its own only when it is more than a place."""
 
+_CONTAINER_CLASSES: Final = frozenset({"workload_token", "container_socket", "host_init"})
+"""What is the same inside a container: it was put there from outside."""
 _NO_HOST: Final = HostContext(home="", data_dir="")
 
 
@@ -218,7 +221,8 @@ class _Builder:
         home = self.host.home
         if where == "container":
             normalized, resolved = paths.normalize(value, cwd="", home="")
-            return normalized, resolved, frozenset()
+            classes = paths.classify(normalized, cwd="", home="", host=_NO_HOST)
+            return normalized, resolved, classes & _CONTAINER_CLASSES
         if where == "remote":
             cwd = ""
         normalized, resolved = paths.normalize(value, cwd=cwd, home=home)

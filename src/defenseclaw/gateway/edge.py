@@ -107,7 +107,7 @@ class Edge:
         except Exception as error:
             # The text of a foreign exception may quote what it choked on: only its kind and place are told.
             log.error(
-                "unhandled %s in %s %s at %s", type(error).__name__, call.method, call.path, _place(error)
+                "unhandled %s in %s %r at %s", type(error).__name__, call.method, call.path, _place(error)
             )
             answer = refusal(DefenseClawError())
         finally:

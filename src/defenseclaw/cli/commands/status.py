@@ -77,6 +77,7 @@ def _print_summary(report: dict[str, Any]) -> None:
 
 
 def _sidecar(app: App, config: Config) -> dict[str, Any]:
+    from defenseclaw.cli.client import version_in
     from defenseclaw.errors import DefenseClawError
 
     gateway = app.gateway(config)
@@ -88,7 +89,7 @@ def _sidecar(app: App, config: Config) -> dict[str, Any]:
         "running": True,
         "url": gateway.url,
         "status": str(body.get("status") or "unknown"),
-        "version": str(body.get("version") or "unknown"),
+        "version": version_in(body) or "unknown",
         "uptime_ms": body.get("uptime_ms"),
     }
 

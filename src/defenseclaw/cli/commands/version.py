@@ -38,11 +38,12 @@ def command(app: App, as_json: bool, no_drift_exit: bool) -> None:
 
 def _running_version(app: App) -> str:
     """Return the version the gateway reports, empty where none answers."""
+    from defenseclaw.cli.client import version_in
+
     try:
-        health = app.gateway(app.config()).get("/health")
+        return version_in(app.gateway(app.config()).get("/health"))
     except DefenseClawError:
         return ""
-    return str(health.get("version") or "")
 
 
 def _status(running: str) -> str:

@@ -120,6 +120,7 @@ _DECODE: Final = re.compile(
 _DELETE: Final = re.compile(
     r"rmtree|os\.(?:remove|unlink|rmdir|removedirs)|\bunlink|rmSync|fs\.rm|FileUtils\.rm|rimraf|\.unlink\(|remove_tree|File\.delete|shutil\.rmtree"
 )
+_TREE: Final = re.compile(r"rmtree|rm_r|rm_rf|rimraf|remove_tree|recursive")
 _WRITE: Final = re.compile(
     r"['\"](?:w|wb|a|ab|w\+|a\+|x)['\"]|write_text|write_bytes|writeFile|appendFile|file_put_contents|File\.write|os\.rename|shutil\.(?:copy|move)|os\.replace|fs\.(?:rename|copyFile)|createWriteStream|\btruncate\b|>>?\s*['\"]"
 )
@@ -359,6 +360,8 @@ def _touch_strings(act: Act, code: str, strings: list[str]) -> None:
         else ("stdout" if access == "read" else "")
     )
     paths = [text for text in strings if _is_file(text)]
+    if access == "delete" and _TREE.search(code):
+        act.is_("recursive")
     if paths:
         act.does(access)
         act.touch(access, paths, role)

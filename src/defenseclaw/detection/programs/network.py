@@ -67,6 +67,9 @@ def _curl(act: Act) -> None:
         act.is_("request_body")
     if act.has("-k"):
         act.is_("insecure_tls")
+    if act.value("-X").upper() == "DELETE":
+        act.does("delete")
+        act.is_("remote_delete")
     for url in urls:
         act.talk("upload" if sends else "download", url, "http")
     for proxy in act.all("-x", "--preproxy", "--socks5", "--socks5-hostname", "--socks4", "--socks4a"):

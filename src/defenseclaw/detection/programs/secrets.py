@@ -25,10 +25,8 @@ _SECRET_CALLS: Final[dict[str, tuple[str, ...]]] = {
         "ssm get-parameters",
         "configure export-credentials",
         "sts get-session-token",
-        "sts assume-role",
         "iam create-access-key",
         "ecr get-login-password",
-        "kms decrypt",
         "sso get-role-credentials",
     ),
     "gcloud": (
@@ -37,7 +35,6 @@ _SECRET_CALLS: Final[dict[str, tuple[str, ...]]] = {
         "auth print-identity-token",
         "auth application-default print-access-token",
         "iam service-accounts keys create",
-        "kms decrypt",
         "config config-helper",
     ),
     "az": (
@@ -82,9 +79,11 @@ _SECRET_CALLS: Final[dict[str, tuple[str, ...]]] = {
     "git-credential-osxkeychain": ("get",),
 }
 _DESTROY_WORD: Final = re.compile(
-    r"^(?:.*[-:_])?(?:delete|destroy|terminate|purge|remove|wipe|nuke|drop|flushall|flushdb|flush|rm|rb|prune|forget|expunge|"
-    r"reset|uninstall|revoke|deregister|unlink|truncate|erase)(?:[-:_s].*)?$"
+    r"^(?:.*[-:_])?(?:r?delete\w*|destroy|terminate|purge|remove|wipe|nuke|drop|flushall|flushdb|flush|rm|rb|prune|"
+    r"forget|expunge|reset|uninstall|revoke|deregister|unregister|unsubscribe|disable|clear|unlink|truncate|erase)"
+    r"(?:[-:_s].*)?$"
 )
+_DESTROY_OPTIONS: Final = ("--delete", "--remove", "--purge", "--destroy")
 _HARMLESS_VERBS: Final = re.compile(
     r"^(?:list|ls|get|describe|show|help|head|info|status|plan|view|cat|diff|log|logs)"
 )
@@ -117,7 +116,8 @@ def _vendor(act: Act) -> None:
         act.is_("secret_value")
     _copies(act, words)
     verbs = [word for word in words[:4] if not is_url(word)]
-    if any(_DESTROY_WORD.match(verb) for verb in verbs) and not _HARMLESS_VERBS.match(verbs[-1]):
+    named = any(_DESTROY_WORD.match(verb) for verb in verbs) and not _HARMLESS_VERBS.match(verbs[-1])
+    if named or (act.has(*_DESTROY_OPTIONS) and "sync_delete" not in act.traits):
         act.does("delete")
         act.is_("cloud_destroy")
         if act.has("--force", "--yes"):

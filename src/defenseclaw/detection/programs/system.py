@@ -26,6 +26,10 @@ _PRIVILEGED_GROUPS: Final = frozenset(
         "administrators",
     ]
 )
+_DEFENDERS: Final = re.compile(
+    r"audit|apparmor|selinux|falcon|osquery|wazuh|clamav|firewalld|\bufw\b|rsyslog|syslogd|journald|sysmon|fail2ban"
+)
+"""Services that watch or filter."""
 _KILL_SIGNALS: Final = re.compile(r"^-(?:9|kill|sigkill|s(?:ignal)?)$", re.IGNORECASE)
 _SIGNAL: Final = re.compile(r"^-(?:\d{1,2}|(?:SIG)?[A-Z]{3,6}\d?)$", re.IGNORECASE)
 
@@ -149,10 +153,7 @@ def _service(act: Act) -> None:
         act.is_("service_stop")
         if any(OURS in unit.lower() for unit in units):
             act.is_("self_stop")
-        if any(
-            re.search(r"audit|apparmor|falcon|osquery|wazuh|clamav|firewalld|ufw|rsyslog|journald", unit)
-            for unit in units
-        ):
+        if any(_DEFENDERS.search(unit) for unit in units):
             act.is_("firewall_off")
     elif verb in ("start", "restart", "reload", "try-restart", "kickstart"):
         act.is_("service_start")
@@ -239,6 +240,8 @@ def _pkill(act: Act) -> None:
             act.is_("self_stop")
         if pattern in (".", "", ".*", "^", "*"):
             act.is_("kill_all")
+        if _DEFENDERS.search(pattern):
+            act.is_("firewall_off")
     if not patterns and act.has("-u", "-U", "-g"):
         act.is_("kill_all")
 
@@ -340,6 +343,8 @@ def _firewall(act: Act) -> None:
 def _sysctl(act: Act) -> None:
     if act.has("-w", "-p") or any("=" in word for word in act.operands):
         act.does("config_change")
+        if "kernel.randomize_va_space=0" in act.operands:
+            act.is_("firewall_off")
 
 
 def _module(act: Act) -> None:
@@ -401,9 +406,9 @@ def _query(act: Act) -> None:
 
 def _debugger(act: Act) -> None:
     act.does("execute")
-    if act.has("-p"):
+    if act.program == "gcore":
         act.does("read")
-        act.touch("read", [f"/proc/{act.value('-p')}/mem"])
+        act.touch("read", [f"/proc/{process}/mem" for process in act.operands])
     for text in act.all("-ex", "--eval-command"):
         match = re.match(r"\s*(?:shell|!)\s*(.+)", text)
         if match:

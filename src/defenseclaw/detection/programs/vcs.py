@@ -126,7 +126,7 @@ def _push(act: Act, sub: Act) -> None:
         act.does("policy_bypass")
         act.is_("no_verify")
     forced = [word for word in sub.operands[1:] if word.startswith("+")]
-    if sub.has("-f", "--force-with-lease", "--mirror") or forced:
+    if sub.has("-f", "--mirror") or forced or any(option.startswith("--force") for option in sub.options):
         act.is_("history_rewrite", "destructive_vcs", "force")
     if sub.has("-d", "--prune") or any(word.startswith(":") for word in sub.operands[1:]):
         act.is_("destructive_vcs")

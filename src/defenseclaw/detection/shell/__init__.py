@@ -50,7 +50,7 @@ def evaluate(
     """Evaluate shell source.
 
     Args:
-        source: Any text; at most 1 MiB characters are read.
+        source: Any text; at most 16 Mi characters are read.
         cwd: Absolute working directory, empty if unknown.
         home: Absolute home directory, empty if unknown.
         first_id: Id of the first command; the others follow.

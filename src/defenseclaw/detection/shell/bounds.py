@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-MAX_SOURCE = 1 << 20
+MAX_SOURCE = 16 << 20
 """Characters of source read; more is cut (``input_limit``)."""
 MAX_DEPTH = 64
 """Nesting of substitutions, groups, loops, calls and bodies taken together (``depth_limit``)."""
 MAX_NODES = 1 << 18
-"""Statements, words and expansions parsed (``fact_limit``)."""
+"""Statements, words and expansions parsed in one evaluation, nested sources included (``fact_limit``)."""
 MAX_COMMANDS = 512
 """Commands reported (``fact_limit``); a command repeated word for word in its place counts once."""
 MAX_REDIRECTIONS = 256
@@ -20,7 +20,7 @@ MAX_WORDS = 4_096
 """Words one command expands to (``fact_limit``)."""
 MAX_TURNS = 64
 """Turns of a loop over known words (``fact_limit``)."""
-MAX_EXPANDED = 8 << 20
+MAX_EXPANDED = 64 << 20
 """Characters produced by all expansions of one evaluation (``fact_limit``)."""
 MAX_DECODED = 1 << 20
 """Bytes one decoder or filter may produce; more makes its output unknown."""

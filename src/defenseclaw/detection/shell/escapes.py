@@ -26,9 +26,14 @@ _SIMPLE_ESCAPES = {
 
 
 def ansi_c(text: str) -> str:
-    r"""Decode the escapes of ``$'...'``; bytes given by ``\x`` and octal are read as UTF-8."""
+    r"""Decode the inside of ``$'...'``, which ends at a NUL; bytes of ``\x`` and octal are read as UTF-8."""
+    return unescape(text).decode("utf-8", "replace").partition("\0")[0]
+
+
+def unescape(text: str) -> bytes:
+    """Decode backslash escapes to the bytes that ``printf`` and ``echo -e`` print."""
     if "\\" not in text:
-        return text
+        return text.encode("utf-8", "replace")
     out = bytearray()
     last = 0
     for match in _ANSI_C.finditer(text):
@@ -47,4 +52,4 @@ def ansi_c(text: str) -> str:
         else:
             out += chr(ord(control) & 0x1F).encode()
     out += text[last:].encode("utf-8", "replace")
-    return out.split(b"\0", 1)[0].decode("utf-8", "replace")
+    return bytes(out)

@@ -88,6 +88,7 @@ class Evaluator:
         self._snapshots = snapshots
         self._programs = Programs(self)
         self._owner = 0
+        self._nodes = 0
         self._seen: dict[tuple[object, ...], bytes | None] = {}
 
     # --- entries ----------------------------------------------------------------------------------
@@ -97,10 +98,11 @@ class Evaluator:
         if site.depth >= MAX_DEPTH:
             self.ledger.issues.add("depth_limit")
             return None
-        if not self.words.spend(len(text)):
+        if site.depth and not self.words.spend(len(text)):
             return None
-        parser = Parser(text, depth=site.depth)
+        parser = Parser(text, depth=site.depth, nodes=self._nodes)
         tree = parser.parse()
+        self._nodes = parser.nodes
         self.ledger.issues |= parser.issues
         return self.sequence(tree, shell, site, stdin)
 
@@ -217,12 +219,15 @@ class Evaluator:
         self, node: Group | If | While | For | Case | Compute, shell: Shell, site: Site, stdin: bytes | None
     ) -> bytes | None:
         if node.redirections:
-            start = len(self.ledger.drafts)
+            outer, self.words.readers = self.words.readers, set()
             streams = self._streams(node.redirections, shell, site)
+            self.ledger.feed_all(streams.feeders | self.words.readers, site)
+            self.words.readers = outer
             if streams.takes_stdin:
                 stdin = streams.stdin
             writes = tuple(each for each in streams.redirects if each.access in ("write", "append", "dup"))
             site.redirects += writes
+            start = len(self.ledger.drafts)
             out = self._body(node, shell, site, stdin)
             self._redirected_compound(start, streams, site, shell)
             return self._store(out, streams, shell)
@@ -230,7 +235,7 @@ class Evaluator:
 
     def _redirected_compound(self, start: int, streams: Streams, site: Site, shell: Shell) -> None:
         """Give the readings of a compound's redirections to its first command, or to one of their own."""
-        inside = [draft for draft in self.ledger.drafts[start:] if draft.site.context != "substitution"]
+        inside = [draft for draft in self.ledger.drafts[start:] if not draft.dropped]
         if inside:
             first = inside[0]
             first.redirects += tuple(each for each in streams.redirects if each not in first.redirects)
@@ -238,7 +243,6 @@ class Evaluator:
             first = self.ledger.draft(site)
             first.redirects = tuple(streams.redirects)
             first.cwd = shell.cwd
-        self.ledger.feed(streams.feeders, first)
 
     def _body(
         self, node: Group | If | While | For | Case | Compute, shell: Shell, site: Site, stdin: bytes | None
@@ -471,7 +475,7 @@ class Evaluator:
             return self._call(draft, shell, site, stdin)
         out = self._programs.execute(draft, shell, site, stdin, stdin_path)
         if out:
-            self.ledger.outputs[draft.id] = out.decode("utf-8", "replace")
+            self.ledger.outputs[draft.id] = self._programs.text(out)
         return out
 
     def _call(self, draft: Draft, shell: Shell, site: Site, stdin: bytes | None) -> bytes | None:

@@ -32,7 +32,7 @@ _ASSIGNED = re.compile(
     r"([A-Za-z_]\w*)\s*(?:<<|>>|[-+*/%&|^])?=(?!=)|([A-Za-z_]\w*)(?:\+\+|--)|(?:\+\+|--)([A-Za-z_]\w*)"
 )
 
-WORD_COST = 32
+WORD_COST = 256
 """Room a word takes besides its characters, so that many empty ones are bounded too."""
 
 Runner = Callable[[Sequence, Shell, Site], tuple[str | None, frozenset[int]]]

@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Callable, Sequence
 
 from defenseclaw.detection.shell.bounds import MAX_DECODED
-from defenseclaw.detection.shell.escapes import ansi_c
+from defenseclaw.detection.shell.escapes import ansi_c, unescape
 
 Filter = Callable[[Sequence[str], bytes | None], bytes | None]
 
@@ -62,7 +62,8 @@ def _echo(argv: Sequence[str], stdin: bytes | None) -> bytes | None:
     if escapes and "\\" in text:
         stopped = _ECHO_STOP.search(text)
         newline = newline and stopped is None
-        text = ansi_c(_octal_zero(text[: stopped.start()] if stopped else text))
+        printed = unescape(_octal_zero(text[: stopped.start()] if stopped else text))
+        return printed + b"\n" if newline else printed
     return _encode(text + "\n" if newline else text)
 
 
@@ -96,7 +97,7 @@ def _printf_once(form: str, arguments: list[str]) -> bytes:
     last = 0
     taken = 0
     for match in _FORMAT.finditer(form):
-        out.append(_encode(ansi_c(form[last : match.start()])))
+        out.append(unescape(form[last : match.start()]))
         last = match.end()
         kind = match.group(1)
         if kind is None:
@@ -104,22 +105,22 @@ def _printf_once(form: str, arguments: list[str]) -> bytes:
             continue
         argument = arguments[taken] if taken < len(arguments) else ""
         taken += 1
-        out.append(_encode(_printf_field(match.group(), kind, argument)))
-    out.append(_encode(ansi_c(form[last:])))
+        out.append(_printf_field(match.group(), kind, argument))
+    out.append(unescape(form[last:]))
     del arguments[:taken]
     return b"".join(out)
 
 
-def _printf_field(directive: str, kind: str, argument: str) -> str:
+def _printf_field(directive: str, kind: str, argument: str) -> bytes:
     if kind == "b":
-        return ansi_c(_octal_zero(argument))
+        return unescape(_octal_zero(argument))
     if kind == "c":
-        return argument[:1]
+        return _encode(argument[:1])
     if kind in "sq":
-        return str(directive[:-1] + "s") % argument
+        return _encode(str(directive[:-1] + "s") % argument)
     is_character = argument[:1] in ("'", '"')
     number = ord(argument[1:2] or "\0") if is_character else int(argument or "0", 0)
-    return str(directive[:-1] + ("d" if kind in "diu" else kind)) % number
+    return _encode(str(directive[:-1] + ("d" if kind in "diu" else kind)) % number)
 
 
 def _input(argv: Sequence[str], stdin: bytes | None, flags: str = "", values: str = "") -> bytes | None:

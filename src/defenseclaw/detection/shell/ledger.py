@@ -74,6 +74,24 @@ class Ledger:
         """Note that the output of ``writer`` reaches commands: they join its pipeline, after it."""
         self._link(readers, writer, _AFTER)
 
+    def feed_all(self, sources: Iterable[int], site: Site) -> None:
+        """Note that the output of commands reaches all that is yet to be found at a place."""
+        members = [member for each in sorted(sources) for member in self._members(self._by_id[each])]
+        if not members:
+            return
+        if site.pipe is None:
+            site.pipe = Pipe(self.new_pipeline(), (0,))
+        for member in members:
+            if member.number != site.pipe.number:
+                member.number = site.pipe.number
+                member.key = (*site.pipe.key, _BEFORE, *member.key)
+
+    def _members(self, draft: Draft) -> list[Draft]:
+        """Return all commands of a command's pipeline, itself included."""
+        if not draft.number:
+            return [draft]
+        return [each for each in self.drafts if each.number == draft.number]
+
     def _link(self, ids: Iterable[int], anchor: Draft, side: int) -> None:
         for each in sorted(ids):
             other = self._by_id[each]
@@ -81,10 +99,7 @@ class Ledger:
                 continue
             if not anchor.number:
                 anchor.number, anchor.key = self.new_pipeline(), (0,)
-            members = (
-                [draft for draft in self.drafts if draft.number == other.number] if other.number else [other]
-            )
-            for member in members:
+            for member in self._members(other):
                 member.number = anchor.number
                 member.key = (*anchor.key, side, *member.key)
 

@@ -127,6 +127,7 @@ class Programs:
     def __init__(self, evaluator: Evaluator) -> None:
         self._evaluator = evaluator
         self._ledger = evaluator.ledger
+        self._decoded: tuple[bytes, str] = (b"", "")
 
     def execute(
         self, draft: Draft, shell: Shell, site: Site, stdin: bytes | None, stdin_path: str
@@ -143,7 +144,7 @@ class Programs:
         argv = draft.argv
         program = draft.program = base_name(argv[0])
         if stdin:
-            self._ledger.stdin[draft.id] = stdin.decode("utf-8", "replace")
+            self._ledger.stdin[draft.id] = self.text(stdin)
         if draft.origins and program in _PRINTERS:
             self._ledger.feed(frozenset().union(*draft.origins), draft)
         if not program:
@@ -155,7 +156,7 @@ class Programs:
         builtin = _BUILTINS.get(program)
         if builtin is not None:
             return builtin(self, draft, shell, site, stdin)
-        text = None if stdin is None else stdin.decode("utf-8", "replace")
+        text = None if stdin is None else self.text(stdin)
         inners = wrapped(program, argv, text, self._evaluator.user)
         if inners is not None:
             return self._wrapper(draft, inners, shell, site, stdin, stdin_path)
@@ -166,6 +167,12 @@ class Programs:
             self._script(draft, shell, site, stdin)
             return None
         return self._print(draft, program, shell, stdin)
+
+    def text(self, data: bytes) -> str:
+        """Return bytes as text; the same bytes handed on and on are held once."""
+        if data is not self._decoded[0]:
+            self._decoded = (data, data.decode("utf-8", "replace"))
+        return self._decoded[1]
 
     # --- helpers ------------------------------------------------------------------------------------
 
@@ -199,7 +206,9 @@ class Programs:
         if len(argv) > 1 and program not in ("echo", "printf"):
             known = self._named_content(argv[-1], shell)
             if known is not None:
-                return filters.imitate(program, argv[:-1], known)
+                argv, stdin = argv[:-1], known
+        if stdin and not self._evaluator.words.spend(4 * len(stdin)):
+            return None
         return filters.imitate(program, argv, stdin)
 
     def _named_content(self, word: str, shell: Shell) -> bytes | None:
@@ -247,7 +256,7 @@ class Programs:
     ) -> bytes | None:
         if stdin is not None:
             heredoc = any(each.access in ("heredoc", "herestring") for each in draft.redirects)
-            draft.code = stdin.decode("utf-8", "replace")
+            draft.code = self.text(stdin)
             return self._text(draft, draft.code, child, site, "heredoc" if heredoc else "nested", None)
         if not stdin_path and site.pipe is not None:
             before = self._ledger.before(site.pipe)
@@ -356,12 +365,12 @@ class Programs:
             if program.language == "awk":
                 self._awk(draft, shell, site)
         elif program.kind == "stdin" and stdin is not None:
-            draft.code = stdin.decode("utf-8", "replace")
+            draft.code = self.text(stdin)
         elif program.kind == "file":
             self._feed_word(draft, program.index)
             known = self._named_content(program.text, shell)
             if known is not None:
-                draft.code = known.decode("utf-8", "replace")
+                draft.code = self.text(known)
         return None
 
     def _awk(self, draft: Draft, shell: Shell, site: Site) -> None:
@@ -507,7 +516,7 @@ class Programs:
     def _crontab(self, draft: Draft, shell: Shell, site: Site, stdin: bytes | None) -> bytes | None:
         if stdin is None:
             return None
-        for line in stdin.decode("utf-8", "replace").split("\n")[:64]:
+        for line in self.text(stdin).split("\n", 64)[:64]:
             match = _CRON_TIME.match(line[:4096])
             if match is not None:
                 self._text(draft, match[1], self._evaluator.fork(shell), site, "deferred", None)
@@ -515,7 +524,7 @@ class Programs:
 
     def _at(self, draft: Draft, shell: Shell, site: Site, stdin: bytes | None) -> bytes | None:
         if stdin is not None:
-            text = stdin.decode("utf-8", "replace")
+            text = self.text(stdin)
             self._text(draft, text, self._evaluator.fork(shell), site, "deferred", None)
         return None
 

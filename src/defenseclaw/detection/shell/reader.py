@@ -53,9 +53,12 @@ def blanks(source: str, at: int) -> int:
 
 
 class Reader(ABC):
-    """A source being read: position, words, bounds; ``issues`` is what could not be taken in."""
+    """A source being read: position, words, bounds; ``issues`` is what could not be taken in.
 
-    def __init__(self, source: str, *, depth: int = 0) -> None:
+    ``nodes`` counts what was parsed in the whole evaluation so far.
+    """
+
+    def __init__(self, source: str, *, depth: int = 0, nodes: int = 0) -> None:
         if len(source) > MAX_SOURCE:
             source = source[:MAX_SOURCE]
             self.issues = {"input_limit"}
@@ -69,7 +72,7 @@ class Reader(ABC):
         self._length = len(source)
         self._at = 0
         self._depth = depth
-        self._nodes = 0
+        self.nodes = nodes
         self._parens = 0
         self._no_glob_before = 0
         self._pending: list[tuple[Redirection, str, bool, bool]] = []
@@ -191,7 +194,7 @@ class Reader(ABC):
             if char == '"':
                 self._at = at + 1
                 return
-            if char == "\\":
+            if char == "\\" and self._count():
                 following = source[at + 1 : at + 2]
                 if following == "\n":
                     pass
@@ -200,7 +203,7 @@ class Reader(ABC):
                 else:
                     parts.append(Literal("\\" + following, True))
                 self._at = at + 2
-            else:
+            elif char != "\\":
                 self._expansion(parts, quoted=True)
         if end:
             self.issues.add("invalid_syntax")
@@ -418,18 +421,17 @@ class Reader(ABC):
         return word
 
     def _sub(self, text: str) -> Self:
-        inner = type(self)(text, depth=self._depth)
-        inner._nodes = self._nodes
+        inner = type(self)(text, depth=self._depth, nodes=self.nodes)
         return inner
 
     def _join(self, inner: Self) -> None:
-        self._nodes = inner._nodes
+        self.nodes = inner.nodes
         self.issues |= inner.issues
 
     def _count(self) -> bool:
         """Count one statement, word or expansion; at the bound the rest of the source is left unread."""
-        self._nodes += 1
-        if self._nodes <= MAX_NODES:
+        self.nodes += 1
+        if self.nodes <= MAX_NODES:
             return True
         self.issues.add("fact_limit")
         self._at = self._length
@@ -453,7 +455,8 @@ class Reader(ABC):
 
     def _fault(self) -> None:
         self.issues.add("invalid_syntax")
-        self._at += 1
+        if self._count():
+            self._at += 1
 
 
 def _word(parts: list[Part]) -> Word:

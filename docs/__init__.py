@@ -1,0 +1,1 @@
+"""The documentation: written pages, and references rendered from the source (`python -m docs.generate`)."""

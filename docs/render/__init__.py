@@ -1,0 +1,1 @@
+"""One module per reference; each has ``pages() -> {path below docs/: text}``."""

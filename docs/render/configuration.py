@@ -1,0 +1,106 @@
+"""Keys, files and environment variables."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from defenseclaw.config.keys import Key, all_keys
+from defenseclaw.config.load import RESTART_ONLY
+from defenseclaw.config.paths import DataDir
+
+from docs.render.markdown import block, code, first_sentence, page, table
+
+ENVIRONMENT = {
+    "DEFENSECLAW_HOME": ("both programs", "Data directory; default `~/.defenseclaw`."),
+    "DEFENSECLAW_CONFIG": ("both programs", "Configuration file; default `config.yaml` in the data directory."),
+    "DEFENSECLAW_GATEWAY_TOKEN": (
+        "both programs",
+        "Gateway token. A name in `gateway.token_env` wins over it; the environment wins over `.env`.",
+    ),
+    "OPENCLAW_GATEWAY_TOKEN": ("both programs", "The same under its older name."),
+    "DEFENSECLAW_RUN_ID": ("gateway", "Run id on every row; default: a new one per process."),
+    "DEFENSECLAW_JSONL_DISABLE": ("gateway", "`1`: do not write `gateway.jsonl`."),
+    "DEFENSECLAW_FAIL_MODE": (
+        "hook scripts, bridges",
+        "`closed` in the environment of an agent tightens the fail mode; nothing there loosens it.",
+    ),
+    "DEFENSECLAW_STRICT_AVAILABILITY": ("hook scripts, bridges", "`1`, `true` or `yes`: as fail mode `closed`."),
+    "DEFENSECLAW_TRUSTED_BIN_PREFIXES": (
+        "setup of OmniGent",
+        "Directories, joined by `:`, outside of which no `omnigent` executable is believed.",
+    ),
+    "CLAUDE_CONFIG_DIR": ("setup of Claude Code", "Where Claude Code keeps `settings.json`; default `~/.claude`."),
+    "OMNIGENT_CONFIG_HOME": ("setup of OmniGent", "Where OmniGent keeps `config.yaml`; default `~/.omnigent`."),
+    "NO_COLOR": ("`defenseclaw`", "Print without colour."),
+}  # fmt: skip
+"""Name → who reads it, what it does."""
+
+NAMED_FILES = (
+    "config", "env_file", "audit_db", "journal", "log_file", "pid_file", "hooks", "backups", "hook_failures",
+    "doctor_cache",
+)  # fmt: skip
+"""Properties of :class:`DataDir` that are files or directories in it."""
+
+_OTHER_FILES = (
+    ("device.key", "Installation key: signs the chain's head, keys every placeholder. Losing it makes"
+     " `audit verify` impossible."),
+    ("hooks/.hook-<connector>.token", "The connector's own token; opens its hook route and the inspect routes."),
+    ("hooks/.runtime-<connector>.conf", "Gateway address and fail mode as hooks and bridges read them on every"
+     " call."),
+    (".disabled", "Made by you: hook scripts and bridges then let everything pass, unrecorded."),
+)  # fmt: skip
+
+
+def pages() -> dict[str, str]:
+    """Return ``reference/configuration.md``."""
+    sections = [
+        f"### {section or 'Top level'}\n\n{table(('Key', 'Type', 'Default', 'Meaning'), map(_row, keys))}"
+        for section, keys in groupby(all_keys(), key=lambda key: _section(key.path))
+    ]
+    variables = [(code(name), who, what) for name, (who, what) in ENVIRONMENT.items()]
+    return {
+        "reference/configuration.md": page(
+            "Configuration",
+            "`src/defenseclaw/config/schema.py` and `paths.py`",
+            "`~/.defenseclaw/config.yaml` is changed with `defenseclaw config set`, with an editor, or through "
+            "`POST /config/patch`. A valid change takes effect at once; an invalid file is refused whole "
+            "and the last good configuration stays. Unknown keys are kept and ignored. A key without a "
+            "value inherits: a connector's from `guardrail`.",
+            block("guardrail:\n  mode: action\n  connectors:\n    omnigent:\n      mode: observe", "yaml"),
+            "## Keys",
+            *sections,
+            "Keys that wait for a restart: " + ", ".join(map(code, sorted(RESTART_ONLY))) + ".",
+            "## Files",
+            table(("File", "What it holds"), _files()),
+            "Directories are 0700, files 0600, hook scripts 0700.",
+            "## Environment variables",
+            table(("Variable", "Read by", "Meaning"), variables),
+        )
+    }
+
+
+def _section(path: str) -> str:
+    return path.rpartition(".")[0]
+
+
+def _row(key: Key) -> tuple[str, str, str, str]:
+    return code(key.path), key.type, _shown(key.default), key.description
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "inherited" if value is None else ""
+    if isinstance(value, bool):
+        return code("true" if value else "false")
+    return "empty" if value in ("", []) else code(str(value))
+
+
+def _files() -> list[tuple[str, str]]:
+    data = DataDir.from_env({"HOME": "/home/you"})
+    described = {"config": "What this page describes."}
+    rows = []
+    for name in NAMED_FILES:
+        path = getattr(data, name).relative_to(data.root)
+        text = described.get(name) or first_sentence(getattr(DataDir, name).__doc__)
+        rows.append((code(str(path)), text))
+    return rows + [(code(name), text) for name, text in _OTHER_FILES]
