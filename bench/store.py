@@ -97,5 +97,5 @@ def batch(number: int, identity: ProcessIdentity) -> Batch:
         now="2026-01-01T00:00:00.000000Z",
         state=SessionState(connector="claudecode", session_id=session, step_idx=1, events=number),
         rule_pack="default",
-        rule_text=lambda _rule_id: ("", ""),
+        fix_for=lambda _rule_id: "",
     )

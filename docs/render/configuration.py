@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+from collections.abc import Iterable
 
-from defenseclaw.config.keys import Key, all_keys
+from defenseclaw.config.keys import ANY, Key, all_keys
 from defenseclaw.config.load import RESTART_ONLY
 from defenseclaw.config.paths import DataDir
 
@@ -36,7 +36,7 @@ ENVIRONMENT = {
 """Name → who reads it, what it does."""
 
 NAMED_FILES = (
-    "config", "env_file", "audit_db", "journal", "log_file", "pid_file", "hooks", "backups", "hook_failures",
+    "env_file", "audit_db", "journal", "log_file", "pid_file", "hooks", "backups", "hook_failures",
     "doctor_cache",
 )  # fmt: skip
 """Properties of :class:`DataDir` that are files or directories in it."""
@@ -54,8 +54,8 @@ _OTHER_FILES = (
 def pages() -> dict[str, str]:
     """Return ``reference/configuration.md``."""
     sections = [
-        f"### {section or 'Top level'}\n\n{table(('Key', 'Type', 'Default', 'Meaning'), map(_row, keys))}"
-        for section, keys in groupby(all_keys(), key=lambda key: _section(key.path))
+        f"### {code(name) or 'Top level'}\n\n{table(('Key', 'Type', 'Default', 'Meaning'), map(_row, keys))}"
+        for name, keys in _sections(all_keys()).items()
     ]
     variables = [(code(name), who, what) for name, (who, what) in ENVIRONMENT.items()]
     return {
@@ -64,8 +64,8 @@ def pages() -> dict[str, str]:
             "`src/defenseclaw/config/schema.py` and `paths.py`",
             "`~/.defenseclaw/config.yaml` is changed with `defenseclaw config set`, with an editor, or through "
             "`POST /config/patch`. A valid change takes effect at once; an invalid file is refused whole "
-            "and the last good configuration stays. Unknown keys are kept and ignored. A key without a "
-            "value inherits: a connector's from `guardrail`.",
+            "and the last good configuration stays. Unknown keys are kept and ignored. What a connector's "
+            "section leaves out is inherited from `guardrail`; an own `hilt` section is taken whole.",
             block("guardrail:\n  mode: action\n  connectors:\n    omnigent:\n      mode: observe", "yaml"),
             "## Keys",
             *sections,
@@ -79,28 +79,30 @@ def pages() -> dict[str, str]:
     }
 
 
-def _section(path: str) -> str:
-    return path.rpartition(".")[0]
+def _sections(keys: Iterable[Key]) -> dict[str, list[Key]]:
+    """Return the keys by section, top level first."""
+    found: dict[str, list[Key]] = {"": []}
+    for key in keys:
+        found.setdefault(key.path.rpartition(".")[0], []).append(key)
+    return found
 
 
 def _row(key: Key) -> tuple[str, str, str, str]:
-    return code(key.path), key.type, _shown(key.default), key.description
+    return code(key.path), key.type, _default(key), key.description
 
 
-def _shown(value: object) -> str:
-    if value is None:
-        return "inherited" if value is None else ""
-    if isinstance(value, bool):
-        return code("true" if value else "false")
-    return "empty" if value in ("", []) else code(str(value))
+def _default(key: Key) -> str:
+    if key.default is None:
+        return "inherited" if ANY in key.path else "by mode"
+    if isinstance(key.default, bool):
+        return code("true" if key.default else "false")
+    return "empty" if key.default in ("", []) else code(str(key.default))
 
 
 def _files() -> list[tuple[str, str]]:
     data = DataDir.from_env({"HOME": "/home/you"})
-    described = {"config": "What this page describes."}
-    rows = []
+    rows = [(code("config.yaml"), "What this page describes.")]
     for name in NAMED_FILES:
         path = getattr(data, name).relative_to(data.root)
-        text = described.get(name) or first_sentence(getattr(DataDir, name).__doc__)
-        rows.append((code(str(path)), text))
+        rows.append((code(str(path)), first_sentence(getattr(DataDir, name).__doc__)))
     return rows + [(code(name), text) for name, text in _OTHER_FILES]

@@ -27,7 +27,8 @@ def pages() -> dict[str, str]:
             table(("Agent", "Name", "Command", "Enforcement surface", "How"), rows),
             "*Stop*: the event can be refused. *Ask*: the agent can park it and ask a person. *Replace*: the "
             "model can be shown another result. *Confirm without an ask*: what `confirm` becomes where "
-            "nobody can be asked.",
+            "nobody can be asked. Listed are the events each connector can act on; which of them its setup "
+            "hooks is on the agent's own page.",
             *map(_section, connectors),
         )
     }
@@ -60,7 +61,5 @@ def _section(connector: Connector) -> str:
 
 
 def _ticks(able: Abilities) -> tuple[str, str, str]:
-    stop, ask, replace = (
-        "yes" if each else "-" for each in (able.can_block, able.can_ask, able.can_replace)
-    )
+    stop, ask, replace = ("yes" if each else "-" for each in (able.can_block, able.can_ask, able.can_replace))
     return stop, ask, replace

@@ -24,7 +24,9 @@ def fields_of(cls: type) -> list[Field]:
     if module is None:
         return []
     tree = ast.parse(inspect.getsource(module))
-    body = next(each.body for each in tree.body if isinstance(each, ast.ClassDef) and each.name == cls.__name__)
+    body = next(
+        each.body for each in tree.body if isinstance(each, ast.ClassDef) and each.name == cls.__name__
+    )
     return list(_fields(body))
 
 

@@ -33,8 +33,10 @@ def machine(tmp_path: Path, model: FakeModel) -> Iterator[OmniGent]:
     credentials.parent.mkdir()
     credentials.write_text("[default]\naws_access_key_id = made-up\n")
     product.init()
+    pth_of(omnigent).unlink(missing_ok=True)  # of a run that was killed; the environment is shared
     yield omnigent
     omnigent.stop()
+    product.cli("setup", "guardrail", "--disable")
     product.stop()
 
 

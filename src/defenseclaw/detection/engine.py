@@ -63,7 +63,7 @@ def detect(event: Event, rules: RuleSet, host: HostContext) -> Generator[Need, S
     """Inspect one event.
 
     Args:
-        event: Of any kind; lifecycle events have no findings.
+        event: Of any kind; lifecycle events have no findings but of what could not be taken in.
         rules: The pack.
         host: What is known of the machine.
 
@@ -73,10 +73,10 @@ def detect(event: Event, rules: RuleSet, host: HostContext) -> Generator[Need, S
     Returns:
         Findings, facts and spans. Never raises for anything an event holds.
     """
-    if event.kind is EventKind.LIFECYCLE:
-        return Detection()
     lanes = _Lanes(event, rules)
     lanes.bound(*event.faults)
+    if event.kind is EventKind.LIFECYCLE:
+        return Detection(findings=lanes.findings())
     facts: Facts | None = None
     if event.kind is EventKind.TOOL_CALL:
         with lanes.guarded("understanding"):

@@ -319,6 +319,8 @@ class Parser(Reader):
                 self._at = at + 2
                 break
             word = self._word()
+            if word is None and self._at >= self._length:
+                break
             if word is None:
                 width = 2 if source.startswith(("&&", "||"), at) else 1
                 word = Word([], source[at : at + width])

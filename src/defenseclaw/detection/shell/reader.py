@@ -136,6 +136,8 @@ class Reader(ABC):
                     at = escaped.end()
                 else:
                     at += 2
+            elif char in "'\"" and not self._count():
+                at = length
             elif char == "'":
                 quoted = True
                 end = self._find("'", at + 1)
@@ -421,8 +423,7 @@ class Reader(ABC):
         return word
 
     def _sub(self, text: str) -> Self:
-        inner = type(self)(text, depth=self._depth, nodes=self.nodes)
-        return inner
+        return type(self)(text, depth=self._depth, nodes=self.nodes)
 
     def _join(self, inner: Self) -> None:
         self.nodes = inner.nodes
