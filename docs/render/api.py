@@ -8,7 +8,6 @@ from typing import Any
 
 from defenseclaw.gateway.openapi import render
 from defenseclaw.gateway.routing import Route, all_routes
-
 from docs.render.markdown import anchor, code, page, table, words
 
 _SHARED_HEADERS = frozenset(
@@ -106,9 +105,8 @@ def _type_of(shape: Mapping[str, Any]) -> str:
         return f"list of {_type_of(shape.get('items', {}))}"
     if shape.get("type") == "object":
         return "object"
-    return {"string": "text", "integer": "whole number", "boolean": "true or false"}.get(
-        shape.get("type", ""), shape.get("type", "any value")
-    )
+    kind = str(shape.get("type", "any value"))
+    return {"string": "text", "integer": "whole number", "boolean": "true or false"}.get(kind, kind)
 
 
 def _reference(name: str) -> str:

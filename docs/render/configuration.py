@@ -7,32 +7,39 @@ from collections.abc import Iterable
 from defenseclaw.config.keys import ANY, Key, all_keys
 from defenseclaw.config.load import RESTART_ONLY
 from defenseclaw.config.paths import DataDir
-
 from docs.render.markdown import block, code, first_sentence, page, table
 
+BOTH = "both programs"
+HOOKS = "hook scripts, bridges"
 ENVIRONMENT = {
-    "DEFENSECLAW_HOME": ("both programs", "Data directory; default `~/.defenseclaw`."),
-    "DEFENSECLAW_CONFIG": ("both programs", "Configuration file; default `config.yaml` in the data directory."),
+    "DEFENSECLAW_HOME": (BOTH, "Data directory; default `~/.defenseclaw`."),
+    "DEFENSECLAW_CONFIG": (BOTH, "Configuration file; default `config.yaml` in the data directory."),
     "DEFENSECLAW_GATEWAY_TOKEN": (
-        "both programs",
+        BOTH,
         "Gateway token. A name in `gateway.token_env` wins over it; the environment wins over `.env`.",
     ),
-    "OPENCLAW_GATEWAY_TOKEN": ("both programs", "The same under its older name."),
+    "OPENCLAW_GATEWAY_TOKEN": (BOTH, "The same under its older name."),
     "DEFENSECLAW_RUN_ID": ("gateway", "Run id on every row; default: a new one per process."),
     "DEFENSECLAW_JSONL_DISABLE": ("gateway", "`1`: do not write `gateway.jsonl`."),
     "DEFENSECLAW_FAIL_MODE": (
-        "hook scripts, bridges",
+        HOOKS,
         "`closed` in the environment of an agent tightens the fail mode; nothing there loosens it.",
     ),
-    "DEFENSECLAW_STRICT_AVAILABILITY": ("hook scripts, bridges", "`1`, `true` or `yes`: as fail mode `closed`."),
+    "DEFENSECLAW_STRICT_AVAILABILITY": (HOOKS, "`1`, `true` or `yes`: as fail mode `closed`."),
     "DEFENSECLAW_TRUSTED_BIN_PREFIXES": (
         "setup of OmniGent",
         "Directories, joined by `:`, outside of which no `omnigent` executable is believed.",
     ),
-    "CLAUDE_CONFIG_DIR": ("setup of Claude Code", "Where Claude Code keeps `settings.json`; default `~/.claude`."),
-    "OMNIGENT_CONFIG_HOME": ("setup of OmniGent", "Where OmniGent keeps `config.yaml`; default `~/.omnigent`."),
+    "CLAUDE_CONFIG_DIR": (
+        "setup of Claude Code",
+        "Where Claude Code keeps `settings.json`; default `~/.claude`.",
+    ),
+    "OMNIGENT_CONFIG_HOME": (
+        "setup of OmniGent",
+        "Where OmniGent keeps `config.yaml`; default `~/.omnigent`.",
+    ),
     "NO_COLOR": ("`defenseclaw`", "Print without colour."),
-}  # fmt: skip
+}
 """Name → who reads it, what it does."""
 
 NAMED_FILES = (
@@ -42,13 +49,21 @@ NAMED_FILES = (
 """Properties of :class:`DataDir` that are files or directories in it."""
 
 _OTHER_FILES = (
-    ("device.key", "Installation key: signs the chain's head, keys every placeholder. Losing it makes"
-     " `audit verify` impossible."),
-    ("hooks/.hook-<connector>.token", "The connector's own token; opens its hook route and the inspect routes."),
-    ("hooks/.runtime-<connector>.conf", "Gateway address and fail mode as hooks and bridges read them on every"
-     " call."),
+    (
+        "device.key",
+        "Installation key: signs the chain's head, keys every placeholder. "
+        "Without it `audit verify` cannot answer.",
+    ),
+    (
+        "hooks/.hook-<connector>.token",
+        "The connector's own token; opens its hook route and the inspect routes.",
+    ),
+    (
+        "hooks/.runtime-<connector>.conf",
+        "Gateway address and fail mode, as hooks and bridges read them on every call.",
+    ),
     (".disabled", "Made by you: hook scripts and bridges then let everything pass, unrecorded."),
-)  # fmt: skip
+)
 
 
 def pages() -> dict[str, str]:
@@ -62,7 +77,7 @@ def pages() -> dict[str, str]:
         "reference/configuration.md": page(
             "Configuration",
             "`src/defenseclaw/config/schema.py` and `paths.py`",
-            "`~/.defenseclaw/config.yaml` is changed with `defenseclaw config set`, with an editor, or through "
+            "`~/.defenseclaw/config.yaml` is changed with `defenseclaw config set`, an editor, or "
             "`POST /config/patch`. A valid change takes effect at once; an invalid file is refused whole "
             "and the last good configuration stays. Unknown keys are kept and ignored. What a connector's "
             "section leaves out is inherited from `guardrail`; an own `hilt` section is taken whole.",

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from defenseclaw.connectors.base import Connector, Host, registry
 from defenseclaw.vocabulary import Abilities
-
 from docs.render.markdown import code, page, table
 
 HOME = Path("/home/you")

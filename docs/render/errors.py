@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from defenseclaw.errors import DefenseClawError
-
 from docs.render.markdown import block, code, first_sentence, page, table
 
 

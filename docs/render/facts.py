@@ -5,7 +5,6 @@ from __future__ import annotations
 from defenseclaw.detection import terms
 from defenseclaw.detection.facts import Command, Facts, Flow, NetworkFact, PathFact, Redirect
 from defenseclaw.detection.secrets import VALIDATORS
-
 from docs.render.markdown import anchor, code, page, table, words
 from docs.render.source import fields_of
 

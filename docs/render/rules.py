@@ -10,7 +10,6 @@ from defenseclaw import packs
 from defenseclaw.detection.ruleset import BUILT_IN, EXAMPLE_CWD, EXAMPLE_HOME, Example, Rule
 from defenseclaw.policy.decision import THRESHOLDS
 from defenseclaw.vocabulary import EventKind, Profile
-
 from docs.render.markdown import block, code, page, table
 
 _TEMPLATE = re.compile(r"\{\{\w*(:[^{}]*)?\}\}")
@@ -80,8 +79,8 @@ def _page(rule: Rule) -> str:
         rule.title,
         "`src/defenseclaw/detection/ruleset.py`" if rule.id in BUILT_IN else source,
         table(("", ""), facts),
-        f"**Why.** {_prose(rule.why)}",
-        f"**What to do instead.** {_prose(rule.fix)}",
+        f"**Why.** {_line(rule.why)}",
+        f"**What to do instead.** {_line(rule.fix)}",
         *_decides(rule),
         *_examples("Flagged", rule.flags),
         *_examples("Not flagged", rule.allows),
@@ -153,5 +152,5 @@ def _indented(text: str) -> str:
     return "\n".join(f"  {line}".rstrip() for line in text.splitlines())
 
 
-def _prose(text: str) -> str:
+def _line(text: str) -> str:
     return " ".join(text.split())

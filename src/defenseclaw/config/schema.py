@@ -113,16 +113,18 @@ class Audit(Section, frozen=True):
 class Agent(Section, frozen=True):
     """Default identity of agents on events that carry none."""
 
-    id: str = ""
-    name: str = ""
+    id: Annotated[str, Meta(description="Agent id of events that name none.")] = ""
+    name: Annotated[str, Meta(description="Agent name of events that name none.")] = ""
 
 
 class Config(Section, frozen=True):
     """The whole of ``config.yaml``."""
 
-    config_version: int = 7
+    config_version: Annotated[int, Meta(description="Format of the file; leave it as it is.")] = 7
     gateway: Gateway = field(default_factory=Gateway)
     guardrail: Guardrail = field(default_factory=Guardrail)
     audit: Audit = field(default_factory=Audit)
     agent: Agent = field(default_factory=Agent)
-    environment: str = ""
+    environment: Annotated[
+        str, Meta(description="Name of this installation, shown by `defenseclaw status`.")
+    ] = ""

@@ -33,6 +33,7 @@ from defenseclaw.detection.facts import (
     Redirect,
     Snapshot,
 )
+from defenseclaw.detection.path_names import OWN_ALL
 from defenseclaw.detection.programs import interpreters
 from defenseclaw.detection.programs.base import Act, AddressUse, PathUse
 from defenseclaw.detection.programs.flows import FlowFinder, Step, made_by_links
@@ -73,6 +74,7 @@ _TARGET_CLASSES: Final = frozenset(
 
 _CONTAINER_CLASSES: Final = frozenset({"workload_token", "container_socket", "host_init"})
 """What is the same inside a container: it was put there from outside."""
+_OURS: Final = OWN_ALL | {"self_log", "holds_guarded", "agent_settings"}
 _NO_HOST: Final = HostContext(home="", data_dir="")
 
 
@@ -172,7 +174,7 @@ class _Builder:
 
     def _inspect_text(self, command: Command, act: Act, evaluation: Evaluation) -> None:
         """Look at program text of other languages that came by standard input or from a file."""
-        if "interpreter" not in act.traits or act.code or act.language in ("sh", ""):
+        if "interpreter" not in act.traits or act.code or act.language not in interpreters.INSPECTED:
             return
         text = command.code or (evaluation.stdin.get(command.id, "") if act.stdin == "code" else "")
         if text:
@@ -226,8 +228,10 @@ class _Builder:
         if where == "remote":
             cwd = ""
         normalized, resolved = paths.normalize(value, cwd=cwd, home=home)
-        host = self.host if where == "host" else _NO_HOST
-        return normalized, resolved, paths.classify(normalized, cwd=cwd, home=home, host=host)
+        if where == "host":
+            return normalized, resolved, paths.classify(normalized, cwd=cwd, home=home, host=self.host)
+        classes = paths.classify(normalized, cwd=cwd, home=home, host=_NO_HOST)
+        return normalized, resolved, classes - _OURS
 
     def _add_redirect(self, step: Step, redirect: Redirect, cwd: str) -> None:
         if redirect.access not in ("read", "write", "append"):

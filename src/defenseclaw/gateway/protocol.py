@@ -31,6 +31,9 @@ from defenseclaw.errors import (
 from defenseclaw.gateway.bodies import DRAINED_BYTES
 
 if TYPE_CHECKING:
+    from uvicorn._types import ASGI3Application
+    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
     from defenseclaw.gateway.edge import Edge
 
 _PIECE = 16384
@@ -82,6 +85,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._unproductive = 0
         self._refusing = False
         self._deferred: DefenseClawError | None = None
+        self._answering: RequestResponseCycle | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timer_for = 0
         self._step = 0
@@ -103,7 +107,23 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         self._unwatch()
+        self._give_up_answers()
         super().connection_lost(exc)
+
+    def eof_received(self) -> None:
+        """Take a connection that is closed for sending as lost, as uvicorn does."""
+        self._give_up_answers()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _give_up_answers(self) -> None:
+        """Tell the request being answered that nobody listens; uvicorn tells only the last one it parsed."""
+        self.pipeline.clear()
+        if self._answering is not None and not self._answering.response_complete:
+            self._answering.disconnected = True
+            self._answering.message_event.set()
 
     def data_received(self, data: bytes) -> None:
         """Parse what arrived, piece by piece, and refuse at the first bound that is passed."""

@@ -1,9 +1,6 @@
 from __future__ import annotations
 
 import pytest
-
-from defenseclaw.detection import terms
-from defenseclaw.detection.programs import TABLE, UNKNOWN_PROGRAM, describe, look_up
 from tests.detection.programs.understood import (
     addresses_of,
     classes_of,
@@ -13,6 +10,9 @@ from tests.detection.programs.understood import (
     paths_of,
     traits_of,
 )
+
+from defenseclaw.detection import terms
+from defenseclaw.detection.programs import TABLE, UNKNOWN_PROGRAM, describe, look_up
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ from tests.detection.programs.understood import (
         ("git config core.hooksPath hooks", {"hooks_redirected", "config_exec"}),
         ("git config --global alias.x '!sh'", {"config_exec"}),
         ("git config credential.helper '!f'", {"config_exec"}),
-        ("git config core.sshCommand 'sh -c id'", {"config_exec"}),
+        ("git config core.sshCommand connect", {"config_exec"}),
         ("git remote add evil https://x.example/r.git", {"remote_change"}),
         ("git remote set-url origin git@x.example:r", {"remote_change"}),
         ("git push -f origin main", {"history_rewrite", "destructive_vcs", "force"}),

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.detection.programs.understood import classes_of, command_of, operations_of, paths_of, traits_of
 
 P = "/home/ada/project"

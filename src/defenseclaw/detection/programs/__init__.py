@@ -6,6 +6,7 @@ To add a program, add a row to the family it belongs to.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Final
 
 from defenseclaw.detection.programs import (
@@ -26,23 +27,28 @@ from defenseclaw.detection.programs.base import PLAIN, Act, Program, is_pathlike
 MAYBE: Final = "maybe"
 """Access of an unknown program's operand: a read when the path is sensitive, else only named."""
 
-_KEY_OPTIONS: Final = ("key", "identity", "cert", "ca", "pem")
+_KEY_OPTIONS: Final = ("key", "identity", "cert", "pem")
 
 
 def _unknown(act: Act) -> None:
     """Describe a program that no table knows: what looks like a path or URL is taken as one."""
+    keys = {value for option, value in pairwise(act.words) if _names_key(option)}
     for word in act.operands:
         if is_url(word):
             act.talk("connect", word)
         elif is_pathlike(word):
-            act.touch(MAYBE, [word], "stdout")
+            act.touch("metadata" if word in keys else MAYBE, [word], "stdout")
     for name, values in act.values.items():
         for value in values:
             if is_url(value):
                 act.talk("connect", value)
             elif is_pathlike(value):
-                by_name = any(part in name for part in _KEY_OPTIONS)
-                act.touch("metadata" if by_name else MAYBE, [value])
+                act.touch("metadata" if _names_key(name) else MAYBE, [value])
+
+
+def _names_key(option: str) -> bool:
+    """Whether an option says which key to use, as the clients of many services have it."""
+    return option.startswith("-") and any(part in option for part in _KEY_OPTIONS)
 
 
 UNKNOWN_PROGRAM: Final = Program(PLAIN, _unknown)

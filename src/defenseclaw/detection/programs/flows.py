@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Final
 
 from defenseclaw.detection.facts import UNKNOWN, Command, Flow, NetworkFact, PathFact
@@ -62,6 +63,8 @@ class Step:
     stdout: list[PathFact] = field(default_factory=list)
     """Files that standard output is redirected to."""
     stdin_files: list[PathFact] = field(default_factory=list)
+    wraps: bool = False
+    """Leaves its input to a command inside it."""
 
     def paths_of(self, *roles: str) -> list[PathFact]:
         """Return the paths with one of the roles."""
@@ -110,13 +113,20 @@ class FlowFinder:
         self._pipeline(group if len(group) == 1 else sorted(group, key=_position))
 
     def _pipeline(self, steps: list[Step]) -> None:
+        """Carry bytes through a pipeline; commands at one place (a group, what a wrapper runs) share it."""
         carried: list[Source] = []
-        for step in steps:
-            out = self._step(step, [*carried, *self._words_of(step)])
-            if step.command.context == "substitution" and step.act.stdin == "drop":
-                carried = [*carried, *out][:MAX_SOURCES]
-            else:
-                carried = out
+        for _, members in groupby(steps, key=_position):
+            place = list(members)
+            outer = {step.command.parent for step in place}
+            out: list[Source] = []
+            for step in place:
+                # What reaches a wrapper's input is read by the command inside it.
+                step.wraps = step.command.id in outer and step.act.stdin in ("pass", "drop")
+                out += self._step(step, [*carried, *self._words_of(step)])
+            closing = place[-1]
+            if closing.command.context == "substitution" and closing.act.stdin == "drop":
+                out = [*carried, *out]
+            carried = out[:MAX_SOURCES]
         last = steps[-1].command
         if (
             carried
@@ -173,7 +183,7 @@ class FlowFinder:
         else:
             by_word = not (command.context == "substitution" and command.parent == producer.command.parent)
         if not by_word:
-            return act.stdin
+            return "drop" if step.wraps else act.stdin
         if act.args == "code" and act.code and UNKNOWN not in act.code and source.kind in _ONLY_SEEN_AS_CODE:
             return "drop"
         if not command.program and command.executable.startswith(UNKNOWN):

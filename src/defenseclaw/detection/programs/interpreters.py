@@ -8,6 +8,7 @@ string is taken as touching it when the text also calls something that could.
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from typing import Final
 
 from defenseclaw.detection.facts import UNKNOWN
@@ -51,6 +52,8 @@ _POWERSHELL: Final = grammar(
     words=True,
     stop=True,
 )
+INSPECTED: Final = frozenset({"python", "perl", "ruby", "node", "php", "lua", "r", "applescript"})
+"""Languages whose text :func:`inspect_code` can read."""
 _LANGUAGES: Final[dict[str, tuple[str, str]]] = {
     "python": ("python", "-c"),
     "pypy": ("python", "-c"),
@@ -183,6 +186,7 @@ def _powershell(act: Act) -> None:
     act.language = "powershell"
     if act.has("-encodedcommand"):
         act.is_("encoded_command", "inline_code", "runs_decoded")
+        act.code = _decoded(act.value("-encodedcommand"))
     elif act.has("-command") or (act.operands and not act.has("-file")):
         act.is_("inline_code")
         act.code = act.value("-command") or " ".join(act.operands)
@@ -196,6 +200,17 @@ def _powershell(act: Act) -> None:
         act.is_("stdin_code")
         act.stdin = "code"
     act.args = "code"
+    if act.code:
+        # Simple commands look the same to the shell's evaluation, but for the separator of paths.
+        act.nested.append(act.code.replace("\\", "/"))
+
+
+def _decoded(text: str) -> str:
+    """Return the command line of ``-EncodedCommand``: base64 of UTF-16; empty when it is neither."""
+    try:
+        return b64decode(text, validate=True).decode("utf-16-le")[:MAX_INLINE]
+    except ValueError:
+        return ""
 
 
 def _cmd(act: Act) -> None:
@@ -225,7 +240,7 @@ def _interpreter(act: Act) -> None:
         return
     texts = act.all(inline, *_ALSO_INLINE.get(language, ()))
     act.args = "code" if texts else "drop"
-    if act.has("--check", "--syntax-check") or (language in ("ruby", "perl") and act.has("-c")):
+    if language in ("node", "ruby", "perl") and act.has("-c"):
         act.is_("syntax_only")
         act.touch("read", act.operands[:1])
         return
@@ -287,7 +302,7 @@ def _python_module(act: Act) -> None:
 def inspect_code(act: Act, code: str, language: str) -> None:
     """Add what inline text of a language other than the shell's does, as far as tokens tell."""
     code = code[:MAX_INLINE]
-    if not _EFFECT_WORDS.search(code):
+    if not _EFFECT_WORDS.search(code) and not _SPAWN.search(code):
         act.is_("inline_harmless")
         return
     strings = [match[1] or match[2] or "" for match in _STRING.finditer(code)][:_MAX_STRINGS]

@@ -238,12 +238,12 @@ def _ssh(act: Act) -> None:
         act.emits.append("network")
 
 
-_SSH: Final = grammar(
+_SSH_OPTIONS: Final = (
     "-o= -i= -F= -p= -l= -R= -L= -D= -J= -W= -E= -S= -c= -m= -b= -B= -I= -O= -Q= -w= -G -V -N -f -T "
     "-t -n -q -v "
-    "-A -a -X -x -Y -4 -6 -C -g -k -K -M -s -y",
-    stop=True,
+    "-A -a -X -x -Y -4 -6 -C -g -k -K -M -s -y"
 )
+_SSH: Final = grammar(_SSH_OPTIONS, stop=True)
 
 
 def _remote_copy(act: Act) -> None:
@@ -553,7 +553,7 @@ PROGRAMS: Final[dict[str, Program]] = {
         )
     },
     "ssh": Program(_SSH, _ssh, frozenset({"-V"})),
-    "autossh": Program(_SSH, _ssh, frozenset({"-V"})),
+    "autossh": Program(grammar(_SSH_OPTIONS.replace("-M ", "-M= "), stop=True), _ssh, frozenset({"-V"})),
     "slogin": Program(_SSH, _ssh),
     "mosh": Program(grammar("-p= --ssh=", stop=True), _ssh),
     "scp": Program(

@@ -205,7 +205,7 @@ def _systemd_run(act: Act) -> None:
 
 
 def _kill(act: Act) -> None:
-    if act.has("-l", "-L"):
+    if act.words[:1] in (("-l",), ("-L",)):
         return
     act.does("process_kill")
     words = list(act.words)

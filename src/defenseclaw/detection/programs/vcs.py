@@ -97,7 +97,7 @@ def _git(act: Act) -> None:
         act.does("write")
         act.touch("write", [_inside(directory, sub.value("--output"))])
     for option in ("--upload-pack", "--receive-pack", "-x", "--extcmd", "--exec"):
-        for command in sub.all(option):
+        for command in filter(None, sub.all(option)):
             act.is_("shell_escape")
             act.nested.append(command)
 

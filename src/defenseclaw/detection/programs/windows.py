@@ -39,11 +39,7 @@ def _remove_item(act: Act) -> None:
         or any(w.startswith("-rec") for w in lowered)
     ):
         act.is_("recursive")
-    if (
-        any(w.startswith("-fo") and not w.endswith("$false") for w in lowered)
-        or "/q" in lowered
-        or "/f" in lowered
-    ):
+    if any(w.startswith("-fo") and ":" not in w for w in lowered) or "/q" in lowered or "/f" in lowered:
         act.is_("force")
     act.touch("delete", [name for name in _names(act) if not re.fullmatch(r"/[a-zA-Z]", name)])
     if any(w.startswith("-whatif") for w in lowered):

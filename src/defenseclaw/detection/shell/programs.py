@@ -330,7 +330,7 @@ class Programs:
     ) -> bytes | None:
         out: bytes | None = None
         for inner in inners:
-            inside = self._inside(draft, site, "nested" if inner.source else "")
+            inside = self._inside(draft, site, "" if inner.argv else "nested")
             if inside is None:
                 return None
             inside.privileged = site.privileged or inner.privileged
@@ -341,7 +341,7 @@ class Programs:
                 child.cwd = ""
             elif inner.directory:
                 child.cwd = absolute(inner.directory, shell.cwd)
-            if inner.source:
+            if not inner.argv:
                 if draft.origins:
                     self._ledger.feed(frozenset().union(*draft.origins), draft)
                 out = self._evaluator.source(inner.source, child, inside, stdin)
