@@ -16,7 +16,7 @@ COMMANDS = {
     "uninstall", "version",
 }  # fmt: skip
 HEAVY = (
-    "sqlalchemy", "alembic", "starlette", "uvicorn", "re2", "tree_sitter", "cel_expr_python", "ruamel",
+    "sqlalchemy", "alembic", "uvicorn", "re2", "cel_expr_python", "ruamel",
     "rich", "yaml", "msgspec", "watchfiles", "http.client", "asyncio",
 )  # fmt: skip
 

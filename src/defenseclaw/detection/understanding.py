@@ -191,7 +191,8 @@ class _Builder:
             return None
         where = step.command.where if use.access != "mount" else "host"
         fact = self._path(step.command.id, use.access, use.value, cwd, where)
-        if fact.access == "search" and "ssh_dir" in fact.classes:
+        if fact.access == "search" and "credential" in fact.classes and step.command.program != "find":
+            # Searching the content of a secret shows it; only find looks at names alone.
             fact = replace(fact, access="read")
         self.paths.append(fact)
         step.paths.append((fact, use.role))

@@ -62,65 +62,69 @@ _METADATA_ADDRESSES: Final = frozenset(
         "fd20:ce::254",
     }
 )
-_SINKS: Final = (
-    "glot.io",
-    "paste.ee",
-    "hastebin.com",
-    "ix.io",
-    "sprunge.us",
-    "termbin.com",
-    "0x0.st",
-    "transfer.sh",
-    "webhook.site",
-    "requestbin.com",
-    "requestbin.net",
-    "requestcatcher.com",
-    "pipedream.net",
-    "beeceptor.com",
-    "interact.sh",
-    "oast.fun",
-    "oast.live",
-    "oast.me",
-    "oast.online",
-    "oast.pro",
-    "oast.site",
-    "burpcollaborator.net",
-    "oastify.com",
-    "dnslog.cn",
-    "canarytokens.com",
-    "hookbin.com",
-    "file.io",
-    "pastebin.com",
-    "pastebin.pl",
-    "dpaste.com",
-    "dpaste.org",
-    "rentry.co",
-    "ghostbin.com",
-    "controlc.com",
-    "bashupload.com",
-    "temp.sh",
-    "catbox.moe",
-    "gofile.io",
-    "anonfiles.com",
-    "webhook.cool",
-    "requestinspector.com",
+_SINKS: Final = frozenset(
+    {
+        "glot.io",
+        "paste.ee",
+        "hastebin.com",
+        "ix.io",
+        "sprunge.us",
+        "termbin.com",
+        "0x0.st",
+        "transfer.sh",
+        "webhook.site",
+        "requestbin.com",
+        "requestbin.net",
+        "requestcatcher.com",
+        "pipedream.net",
+        "beeceptor.com",
+        "interact.sh",
+        "oast.fun",
+        "oast.live",
+        "oast.me",
+        "oast.online",
+        "oast.pro",
+        "oast.site",
+        "burpcollaborator.net",
+        "oastify.com",
+        "dnslog.cn",
+        "canarytokens.com",
+        "hookbin.com",
+        "file.io",
+        "pastebin.com",
+        "pastebin.pl",
+        "dpaste.com",
+        "dpaste.org",
+        "rentry.co",
+        "ghostbin.com",
+        "controlc.com",
+        "bashupload.com",
+        "temp.sh",
+        "catbox.moe",
+        "gofile.io",
+        "anonfiles.com",
+        "webhook.cool",
+        "requestinspector.com",
+    }
 )
-_TUNNELS: Final = (
-    "ngrok.io",
-    "ngrok-free.app",
-    "ngrok.app",
-    "ngrok.dev",
-    "trycloudflare.com",
-    "serveo.net",
-    "localhost.run",
-    "lhr.life",
-    "loca.lt",
-    "localtunnel.me",
-    "pagekite.me",
-    "bore.pub",
-    "telebit.io",
-    "tunnelmole.net",
-    "pinggy.link",
+_TUNNELS: Final = frozenset(
+    {
+        "ngrok.io",
+        "ngrok-free.app",
+        "ngrok.app",
+        "ngrok.dev",
+        "trycloudflare.com",
+        "serveo.net",
+        "localhost.run",
+        "lhr.life",
+        "loca.lt",
+        "localtunnel.me",
+        "pagekite.me",
+        "bore.pub",
+        "telebit.io",
+        "tunnelmole.net",
+        "pinggy.link",
+    }
 )
 _LOOPBACK_NAMES: Final = frozenset(
     {"localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback", "localtest.me", "lvh.me"}
@@ -385,7 +389,10 @@ def _name_scope(host: str, path: str, classes: set[str]) -> str:
     return "unknown"
 
 
-def _is_listed(host: str, domains: tuple[str, ...]) -> bool:
-    return any(
-        host.endswith(domain) and host[-len(domain) - 1 : -len(domain)] in ("", ".") for domain in domains
-    )
+def _is_listed(host: str, domains: frozenset[str]) -> bool:
+    """Whether ``host`` is one of the domains or below one."""
+    while host not in domains:
+        _, dot, host = host.partition(".")
+        if not dot:
+            return False
+    return True
