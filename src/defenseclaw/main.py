@@ -16,7 +16,7 @@ import sys
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -264,6 +264,22 @@ class Gateway:
             self.store.close()
             pid_file.remove()
 
+    def say_what_holds(self) -> None:
+        """Tell the operator what each governed agent does now that the gateway is gone."""
+        from defenseclaw.connectors import runtime
+
+        say("Stopped.")
+        for name, connector in self.services.connectors.items():
+            told = runtime.read_runtime(self.services.host, name)
+            if told is None:
+                continue
+            what = {
+                "closed": "fails closed: prompts and tool calls are refused",
+                "open": "fails open: it works on, unguarded, and each call is noted in logs/hook-failures.jsonl",
+            }[told.fail_mode]
+            say(f"  {connector.title} {what}.")
+        say("Start again: defenseclaw-gateway start")
+
     async def _note(self, action: str, details: str = "") -> None:
         """Record something the gateway itself did; a store that fails is reported, not fatal."""
         from defenseclaw.inspection import lifecycle_batch
@@ -445,7 +461,10 @@ def serve(env: Mapping[str, str], *, mode: str | None, announce: bool) -> None:
             f"a gateway is already running (pid {running})", hint="defenseclaw-gateway stop, or restart"
         )
     gateway = Gateway.build(installation)
-    uvloop.run(gateway.serve(announce=announce))
+    with suppress(KeyboardInterrupt):  # Ctrl-C is how a foreground gateway is meant to end
+        uvloop.run(gateway.serve(announce=announce))
+    if announce:
+        gateway.say_what_holds()
 
 
 class _Commands(click.Group):
