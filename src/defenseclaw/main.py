@@ -11,12 +11,13 @@ import gc
 import json
 import logging
 import os
+import signal
 import socket
 import sys
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -242,6 +243,11 @@ class Gateway:
             self._write_runtime_files()
             await self._note("sidecar-start")
             server = uvicorn.Server(server_config(create_app(self.services), bind, port))
+            # uvicorn would raise the signal again when it is done, and SIGTERM would then end the process
+            # before the writer has drained.
+            server.capture_signals = nullcontext  # type: ignore[method-assign]
+            for number in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().add_signal_handler(number, server.handle_exit, number, None)
             pid_file.write()
             run_state.report("api", "running", addr=f"{bind}:{port}")
             run_state.report("config", "running", path=str(self.installation.data.config))
@@ -461,8 +467,7 @@ def serve(env: Mapping[str, str], *, mode: str | None, announce: bool) -> None:
             f"a gateway is already running (pid {running})", hint="defenseclaw-gateway stop, or restart"
         )
     gateway = Gateway.build(installation)
-    with suppress(KeyboardInterrupt):  # Ctrl-C is how a foreground gateway is meant to end
-        uvloop.run(gateway.serve(announce=announce))
+    uvloop.run(gateway.serve(announce=announce))
     if announce:
         gateway.say_what_holds()
 
