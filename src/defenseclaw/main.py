@@ -245,7 +245,7 @@ class Gateway:
             server = uvicorn.Server(server_config(create_app(self.services), bind, port))
             # uvicorn would raise the signal again when it is done, and SIGTERM would then end the process
             # before the writer has drained.
-            server.capture_signals = nullcontext  # type: ignore[method-assign]
+            server.capture_signals = nullcontext  # type: ignore[assignment]
             for number in (signal.SIGINT, signal.SIGTERM):
                 asyncio.get_running_loop().add_signal_handler(number, server.handle_exit, number, None)
             pid_file.write()
