@@ -15,8 +15,10 @@ _SHARED_HEADERS = frozenset(
      "X-DefenseClaw-Agent-Id", "traceparent"}
 )  # fmt: skip
 
-_INTRODUCTION = """The gateway listens on `127.0.0.1:18970`. Seed of this API: the document `gateway-api`.
-The same in OpenAPI 3.1: [openapi.json](openapi.json), served at `GET /openapi.json`."""
+_INTRODUCTION = (
+    "The gateway listens on `127.0.0.1:18970`. The same in OpenAPI 3.1: [openapi.json](openapi.json), served "
+    "at `GET /openapi.json`."
+)
 
 _RULES = """## For every route
 

@@ -45,13 +45,13 @@ def _index(rules: list[Rule]) -> str:
             (f"[{code(rule.id)}](../rules/{file_of(rule)}.md)", rule.severity, rule.title) for rule in group
         ]
         sections.append(f"## {category}\n\n{table(('Rule', 'Severity', 'Title'), rows)}")
-    thresholds = [(code(profile), f"{block_at} and above", f"{alert_at} and above")
+    thresholds = [(code(profile), str(block_at), str(alert_at))
                   for profile, (block_at, alert_at) in THRESHOLDS.items()]  # fmt: skip
     return page(
         "Rules",
         "`src/defenseclaw/rules/`",
         f"{len(rules)} rules. What a severity leads to depends on the profile (`guardrail.rule_pack_dir`):",
-        table(("Profile", "Blocks", "Alerts"), thresholds),
+        table(("Profile", "Blocks from", "Alerts from"), thresholds),
         "Mode `observe` records all of that and changes nothing for the agent. With approvals switched on, "
         "what is severe enough and does not block asks a person. A list entry of the operator changes the "
         "action, never the findings.",
@@ -119,10 +119,15 @@ def _decides(rule: Rule) -> list[str]:
 def _examples(heading: str, examples: tuple[Example, ...]) -> list[str]:
     if not examples:
         return []
-    lines = [f"- {_context(each)}{code(subject)}" if "\n" not in subject else
-             f"- {_context(each)}\n\n{_indented(block(subject, 'text'))}"
-             for each in examples for subject in [_subject(each)]]  # fmt: skip
-    return [f"## {heading}", "\n".join(lines)]
+    return [f"## {heading}", "\n".join(map(_example, examples))]
+
+
+def _example(example: Example) -> str:
+    subject, context = _subject(example), _context(example)
+    if "\n" not in subject:
+        return f"- {context}{': ' if context else ''}{code(subject)}"
+    shown = block(subject, "text").splitlines()
+    return f"- {context or 'these lines'}:\n\n" + "\n".join(f"  {line}".rstrip() for line in shown)
 
 
 def _subject(example: Example) -> str:
@@ -141,15 +146,11 @@ def _context(example: Example) -> str:
     said += [
         f"where {code(path)} holds {code(' '.join(text.split()))}" for path, text in example.files.items()
     ]
-    return f"{', '.join(said)}: " if said else ""
+    return ", ".join(said)
 
 
 def _templated(example: Example) -> bool:
     return bool(_TEMPLATE.search(f"{_subject(example)}{dict(example.files)}"))
-
-
-def _indented(text: str) -> str:
-    return "\n".join(f"  {line}".rstrip() for line in text.splitlines())
 
 
 def _line(text: str) -> str:

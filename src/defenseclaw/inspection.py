@@ -21,15 +21,15 @@ import logging
 import os
 import stat
 import time
-import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from dataclasses import replace as with_changes
-from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Protocol
 
 from defenseclaw.audit import rows
+from defenseclaw.audit.identity import random_id
 from defenseclaw.audit.records import Batch, ListChange, ProcessIdentity, SessionState
 from defenseclaw.audit.store import Store
 from defenseclaw.audit.writer import Writer
@@ -133,7 +133,7 @@ def judge(
         event,
         found.findings,
         posture,
-        evaluation_id=evaluation_id or str(uuid.uuid4()),
+        evaluation_id=evaluation_id or random_id(),
         listed=listed,
         masked=_masked(event, found, placeholder),
         fix_for=lambda rule_id: fix_of(rules, rule_id),
@@ -292,7 +292,7 @@ class Inspector:
         posture = self._settings.posture(event.connector)
         counters = self._count(event.connector)
         counters.requests += 1
-        evaluation_id = str(uuid.uuid4())
+        evaluation_id = random_id()
         rules = self._rules(posture.rule_pack)
         if event.kind is EventKind.LIFECYCLE and not event.faults:
             verdict = _unjudged(evaluation_id, posture, "lifecycle event: recorded, not judged")
@@ -428,7 +428,13 @@ def mcp_server_of(tool: str) -> str:
 
 def utc_now() -> str:
     """Return the present moment as rows carry it: UTC, RFC 3339, microseconds, ``Z``."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    seconds, rest = divmod(time.time_ns(), 1_000_000_000)
+    return f"{_second(seconds)}.{rest // 1000:06d}Z"
+
+
+@lru_cache(maxsize=4)
+def _second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
 def _scoped(connector: str, name: str) -> Iterable[str]:

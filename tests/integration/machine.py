@@ -181,6 +181,15 @@ class Wire:
         while (reply := self.reply()) is not None:
             yield reply
 
+    def heard(self, silence_s: float = 0.1) -> list[Reply]:
+        """All answers until the gateway closes the connection or is silent for a moment."""
+        self._socket.settimeout(silence_s)
+        found: list[Reply] = []
+        with contextlib.suppress(Hung):
+            for reply in self.replies():
+                found.append(reply)
+        return found
+
     def _more(self) -> bool:
         try:
             data = self._socket.recv(65536)

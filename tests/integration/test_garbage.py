@@ -19,6 +19,7 @@ from tests.integration.machine import (
     Wire,
     eventually,
     request,
+    together,
     wire,
 )
 
@@ -257,6 +258,16 @@ def test_broken_off_anywhere(gateway: Machine) -> None:
 
 
 def test_thousands_of_requests_without_a_token(gateway: Machine) -> None:
+    """Eight clients, 250 requests each and as many as they like at once: all are refused, none is queued."""
+
+    def flood(_number: int) -> None:
+        data = request(body=VALID, token="f" * 64)
+        with wire(gateway.port) as connection:
+            for _ in range(250 * SIZE):
+                connection.send(data)
+                expect(connection.reply(), 401, "unauthorized")
+
+    together(flood, 8)
     for _ in range(30 * SIZE):
         replies = pipelined(gateway, *[request(body=VALID)] * 100)
         assert replies
@@ -312,7 +323,6 @@ def test_a_request_of_two_lengths_is_refused_and_nothing_behind_it_is_read(
     data = request(token=gateway.token, headers=headers) + b"0\r\n\r\n" + INNER
     with wire(gateway.port) as connection:
         connection.send(data)
-        connection.end()
         replies = list(connection.replies())
     assert [reply.status for reply in replies] == [400]
 
@@ -321,7 +331,6 @@ BAD_CHUNKS = {
     "no hex": b"zz\r\nabc\r\n0\r\n\r\n",
     "negative": b"-1\r\nabc\r\n0\r\n\r\n",
     "over 64 bit": b"fffffffffffffffffff\r\nabc\r\n0\r\n\r\n",
-    "64 bit": b"ffffffffffffffff\r\nabc",
     "shorter than said": b"2\r\nabc\r\n0\r\n\r\n",
     "a bare LF": b"3\nabc\n0\n\n",
     "a NUL": b"3\x00\r\nabc\r\n0\r\n\r\n",
@@ -333,9 +342,8 @@ def test_a_bad_chunk(gateway: Machine, body: bytes) -> None:
     data = request(token=gateway.token, headers={"Transfer-Encoding": "chunked"}) + body + INNER
     with wire(gateway.port) as connection:
         connection.send(data)
-        connection.end()
         replies = list(connection.replies())
-    assert all(reply.status in (400, 413) for reply in replies)
+    assert [reply.status for reply in replies] == [400]
 
 
 def test_pipelined_requests_are_answered_in_order(gateway: Machine) -> None:
@@ -391,8 +399,9 @@ ODD = {
 def test_what_is_hardly_http(gateway: Machine, data: bytes) -> None:
     with wire(gateway.port) as connection:
         connection.send(data)
+        replies = connection.heard()
         connection.end()
-        replies = list(connection.replies())
+        assert connection.reply() is None
     assert all(reply.status < 500 for reply in replies)
 
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 import random
 import string
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from tests.integration.doors import Given, bash, call, completion, prompt, result
-from tests.integration.machine import Machine, rule_ids
+from tests.integration.machine import DANGEROUS_RULE, SIZE, Machine, rule_ids
 from tests.integration.planted import Mint
 
 KB = 1000
-INSPECT_SIZES = (300 * KB,)
-HOOK_SIZES = (300 * KB, 2000 * KB)
-
 _mint = Mint(45)
 GITHUB, AWS = _mint.github(), _mint.aws()
 
@@ -38,12 +36,7 @@ COMMANDS: dict[str, Padded] = {
     "comments before": lambda size: bash(lines(size, "# ") + RM),
     "comments after": lambda size: bash(RM + "\n" + lines(size, "# ")),
     "one long comment after": lambda size: bash(f"{RM} # {prose(size)}"),
-    "harmless commands before": lambda size: bash("true\n" * (size // 5) + RM),
-    "harmless commands after": lambda size: bash(RM + "\n" + "true\n" * (size // 5)),
     "a long echo before": lambda size: bash(f"echo '{prose(size)}'; {RM}"),
-    "many words of echo before": lambda size: bash(f"echo {prose(size)}; {RM}"),
-    "arguments behind": lambda size: bash(f"{RM} {prose(size)}"),
-    "arguments between": lambda size: bash(f"rm -rf {prose(size)} /"),
     "blanks before": lambda size: bash(" " * size + RM),
     "blank lines before": lambda size: bash("\n" * size + RM),
     "a long variable": lambda size: bash(f"x='{prose(size)}'; {RM}"),
@@ -54,6 +47,14 @@ COMMANDS: dict[str, Padded] = {
     "numbers in another key": lambda size: call("Bash", notes=list(range(size // 7)), command=RM),
     "in a nested shell": lambda size: bash(f"bash -c '{lines(size, '# ')}{RM}'"),
 }
+COUNTED: dict[str, Padded] = {
+    "commands before": lambda size: bash("".join(f"echo {n}\n" for n in range(size // 9)) + RM),
+    "commands after": lambda size: bash(RM + "\n" + "".join(f"echo {n}\n" for n in range(size // 9))),
+    "words of another command": lambda size: bash(f"echo {prose(size)}; {RM}"),
+    "words behind": lambda size: bash(f"{RM} {prose(size)}"),
+    "words between": lambda size: bash(f"rm -rf {prose(size)} /"),
+}
+"""Padding that adds to what is counted; more of it than is understood is a finding of its own."""
 SECRETS: dict[str, Padded] = {
     f"{name}, {place}": (
         lambda size, make=make, front=front: make(
@@ -73,24 +74,40 @@ SECRETS |= {
     "after one endless word": lambda size: result("a" * size + f" {AWS}"),
     "after lines of nothing": lambda size: result("\n" * size + AWS),
 }
-DOORS: dict[str, tuple[Callable[[Given, Machine], object], tuple[int, ...]]] = {
-    "inspect": (Given.inspect, INSPECT_SIZES),
-    "claudecode": (Given.claude_code, HOOK_SIZES),
-    "omnigent": (Given.omnigent, HOOK_SIZES),
+Ask = Callable[[Given, Machine], dict[str, Any]]
+DOORS: dict[str, tuple[Ask, int]] = {
+    "inspect, 300 KB": (Given.inspect, 300 * KB),
+    "claudecode, 2 MB": (Given.claude_code, 2000 * KB),
+    "omnigent, 300 KB": (Given.omnigent, 300 * KB),
 }
-EVERY_DOOR = [(door, size) for door, (_, sizes) in DOORS.items() for size in sizes]
+if SIZE > 1:
+    DOORS |= {
+        "claudecode, 300 KB": (Given.claude_code, 300 * KB),
+        "omnigent, 2 MB": (Given.omnigent, 2000 * KB),
+    }
+at_every_door = pytest.mark.parametrize(("ask", "size"), DOORS.values(), ids=DOORS)
 
 
-@pytest.mark.parametrize(("door", "size"), EVERY_DOOR, ids=[f"{door} {size}" for door, size in EVERY_DOOR])
+@at_every_door
 @pytest.mark.parametrize("padded", [*COMMANDS.values(), *SECRETS.values()], ids=[*COMMANDS, *SECRETS])
-def test_the_same_rule_ids(gateway: Machine, padded: Padded, door: str, size: int) -> None:
-    ask, _ = DOORS[door]
-    plain, big = rule_ids(ask(padded(0), gateway)), rule_ids(ask(padded(size), gateway))  # type: ignore[arg-type]
+def test_the_same_rule_ids(gateway: Machine, padded: Padded, ask: Ask, size: int) -> None:
+    plain, big = rule_ids(ask(padded(0), gateway)), rule_ids(ask(padded(size), gateway))
     assert plain
     assert big == plain
 
 
-@pytest.mark.parametrize("size", INSPECT_SIZES)
-def test_the_padding_alone_is_nothing(gateway: Machine, size: int) -> None:
+@at_every_door
+@pytest.mark.parametrize("padded", COUNTED.values(), ids=COUNTED)
+def test_the_same_rule_ids_or_a_finding_that_not_all_was_understood(
+    gateway: Machine, padded: Padded, ask: Ask, size: int
+) -> None:
+    plain, big = rule_ids(ask(padded(0), gateway)), rule_ids(ask(padded(size), gateway))
+    assert plain == [DANGEROUS_RULE]
+    assert big == plain or "INPUT-BOUND" in big
+    assert set(big) <= {DANGEROUS_RULE, "INPUT-BOUND"}
+
+
+def test_the_padding_alone_is_nothing(gateway: Machine) -> None:
+    size = 300 * KB
     for given in (bash(lines(size, "# ")), result(prose(size)), prompt(prose(size))):
         assert rule_ids(given.inspect(gateway)) == []

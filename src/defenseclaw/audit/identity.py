@@ -71,14 +71,35 @@ def read_identity(data_dir: Path) -> Identity | None:
     return load_identity(data_dir) if os.path.lexists(data_dir / KEY_FILE) else None
 
 
+def random_id() -> str:
+    """Return a new UUID of version 4 (RFC 9562)."""
+    digits = _random_digits()
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+
+
 def time_ordered_id() -> str:
     """Return a new UUID of version 7 (RFC 9562): ids that grow with time keep indexes compact."""
-    milliseconds = time.time_ns() // 1_000_000
-    value = (milliseconds & 0xFFFF_FFFF_FFFF) << 80 | secrets.randbits(80)
-    value = value & ~(0xF << 76) | 0x7 << 76
-    value = value & ~(0x3 << 62) | 0x2 << 62
-    digits = f"{value:032x}"
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    moment = f"{time.time_ns() // 1_000_000 & 0xFFFF_FFFF_FFFF:012x}"
+    digits = _random_digits()
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{moment[:8]}-{moment[8:]}-7{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+
+
+_DRAWN_AT_ONCE = 256
+_drawn: list[str] = []
+"""Random hex digits not used yet, 32 each. Asking the system for each id by itself would hand the
+interpreter lock to another thread several times a call, which costs more than all else about an id."""
+os.register_at_fork(after_in_child=_drawn.clear)
+
+
+def _random_digits() -> str:
+    try:
+        return _drawn.pop()  # one step: two threads never get the same
+    except IndexError:
+        digits = os.urandom(16 * _DRAWN_AT_ONCE).hex()
+        _drawn.extend(digits[at : at + 32] for at in range(32, len(digits), 32))
+        return digits[:32]
 
 
 def _create(path: Path) -> None:

@@ -2,7 +2,8 @@
 
 Whoever needs a record puts a batch in a bounded queue and waits; the thread takes everything that waits,
 commits it in one transaction and wakes each event loop once. Encoding, hashing and SQL happen in the
-thread. Source: ``DECISIONS.md`` "Writer", ``DESIGN.md`` §3 and §6.
+thread. An event loop wakes the thread when all that was ready to run has run, so that what arrived together
+is committed together and the two do not fight for the interpreter lock meanwhile. Source: ``DECISIONS.md`` "Writer", ``DESIGN.md`` §3 and §6.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ import concurrent.futures
 import logging
 import threading
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any, Protocol, TypeVar
 
 from defenseclaw.audit.appender import Appender
@@ -94,7 +95,10 @@ class Writer:
         self._max_pending = max_pending
         self._journal = journal
         self._clock = clock
-        self._queue: SimpleQueue[_Entry | None] = SimpleQueue()
+        self._waiting: deque[_Entry] = deque()
+        self._bell: SimpleQueue[None] = SimpleQueue()
+        """Rung when there is something new in ``_waiting``, or when it is time to end."""
+        self._about_to_ring: set[asyncio.AbstractEventLoop] = set()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._accepting = False
@@ -126,8 +130,7 @@ class Writer:
         with self._lock:
             self._accepting = False
             thread = self._thread
-            if self._running:
-                self._queue.put(None)
+            self._bell.put(None)
         if thread is None:
             return True
         thread.join(timeout)
@@ -148,7 +151,7 @@ class Writer:
     @property
     def pending(self) -> int:
         """Batches that wait now."""
-        return self._queue.qsize()
+        return len(self._waiting)
 
     # ---- work -----------------------------------------------------------------------------------
 
@@ -199,13 +202,24 @@ class Writer:
         return future.result()
 
     def _put(self, entry: _Entry) -> None:
+        loop = entry.loop
         with self._lock:
             if not self._accepting:
                 raise StoreUnavailable("the audit writer is not running")
-            if self._queue.qsize() >= self._max_pending:
+            if len(self._waiting) >= self._max_pending:
                 raise StoreUnavailable("the audit queue is full")
             self._ensure_running()
-            self._queue.put(entry)
+            self._waiting.append(entry)
+            if loop is None:
+                self._bell.put(None)
+            elif loop not in self._about_to_ring:
+                self._about_to_ring.add(loop)
+                loop.call_soon(self._ring, loop)
+
+    def _ring(self, loop: asyncio.AbstractEventLoop) -> None:
+        with self._lock:
+            self._about_to_ring.discard(loop)
+        self._bell.put(None)
 
     def _ensure_running(self) -> None:
         if not self._running:
@@ -217,10 +231,7 @@ class Writer:
 
     def _run(self) -> None:
         try:
-            while True:
-                group = self._next_group()
-                if group is None:
-                    break
+            while group := self._next_group():
                 self._serve(group)
         except BaseException as error:
             _log.exception("the audit writer died; it starts again with the next batch")
@@ -228,21 +239,16 @@ class Writer:
         finally:
             self._leave()
 
-    def _next_group(self) -> list[_Entry] | None:
-        entry = self._queue.get()
-        if entry is None:
-            return None
-        group = [entry]
-        while len(group) < GROUP_BATCHES:
-            try:
-                entry = self._queue.get_nowait()
-            except Empty:
-                break
-            if entry is None:
-                self._queue.put(None)  # seen again when this group is done
-                break
-            group.append(entry)
-        return group
+    def _next_group(self) -> list[_Entry]:
+        """Wait for work; an empty group means that the end has come and nothing is left."""
+        while True:
+            ends = not self._accepting  # before looking, so that what was accepted last is still seen
+            group: list[_Entry] = []
+            while self._waiting and len(group) < GROUP_BATCHES:
+                group.append(self._waiting.popleft())
+            if group or ends:
+                return group
+            self._bell.get()
 
     def _serve(self, group: list[_Entry]) -> None:
         """Do the work of a group in its order and tell all who wait."""
@@ -317,14 +323,10 @@ class Writer:
         left: list[_Entry] = []
         with self._lock:
             self._running = False
-            while True:
-                try:
-                    entry = self._queue.get_nowait()
-                except Empty:
-                    break
-                if entry is not None:
-                    entry.error = StoreUnavailable("the audit writer is not running")
-                    left.append(entry)
+            while self._waiting:
+                entry = self._waiting.popleft()
+                entry.error = StoreUnavailable("the audit writer is not running")
+                left.append(entry)
         _settle(left)
         if self._backfilling is not None:
             self._backfilling.join()

@@ -18,6 +18,7 @@ from defenseclaw.cli.agents import Agent, survey
 from defenseclaw.cli.client import Gateway
 from defenseclaw.cli.context import App
 from defenseclaw.cli.output import print_table
+from defenseclaw.cli.record import record_config_change
 from defenseclaw.config import edit
 from defenseclaw.config.load import posture
 from defenseclaw.config.schema import Config
@@ -141,10 +142,11 @@ def _did(report: Report, name: str, step: Callable[[], str]) -> bool:
 
 
 def _prepare(app: App, mode: str | None, fail_mode: str | None) -> str:
-    installing.prepare(app)
+    before = installing.prepare(app)
     chosen = {"guardrail.mode": mode, "guardrail.hook_fail_mode": fail_mode}
     edit.set_values(app.data.config, {key: value for key, value in chosen.items() if value is not None})
     installing.refresh_runtime(app)
+    record_config_change(app, before)
     return str(app.data.config)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,21 @@ from defenseclaw.connectors import disk, files, runtime
 from defenseclaw.connectors.base import Change, Connector, Host, Plan, SetupOptions, by_any_name, registry
 from defenseclaw.errors import DefenseClawError, SetupError
 from defenseclaw.vocabulary import FailMode, Mode
+
+LOCKS = (".setup.lock", "config.yaml.lock", ".env.lock")
+KEPT = {
+    "audit.db": "audit store",
+    "config.yaml": "configuration",
+    ".env": "gateway token and other credentials",
+    "device.key": "key that proves the audit store genuine",
+    "gateway.jsonl": "journal",
+    "gateway.log": "log of the gateway",
+    "logs": "failures of hooks",
+    "doctor_cache": "last result of doctor",
+    "hooks": "still called by an agent, or not ours",
+    "connector_backups": "originals of files that could not be restored",
+}
+"""Beginning of a name in the data directory → what stays when DefenseClaw leaves the agents."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +136,9 @@ def install(
     if not dry_run:
         if any(verb != "keep" for verb, _ in steps):
             confirm(f"Install into {connector.title}?", yes=yes)
+        was = _state(host, config, connector)
         _apply(app, host, connector, plan, edits)
+        _put_on_record(app, host, connector, was, steps)
     return Installed(
         connector=connector,
         plan=plan,
@@ -148,13 +165,49 @@ def refresh_runtime(app: App) -> list[str]:
     return problems
 
 
-def remove(host: Host, connector: Connector) -> list[str]:
-    """Take ``connector`` out of its agent; return the paths that were put back or cleaned.
+def remove(host: Host, connector: Connector) -> Plan:
+    """Take ``connector`` out of its agent; return what was done.
 
     Raises:
         SetupError: a file could not be cleaned; everything is as it was.
     """
-    return [str(change.path) for change in files.restore(host, connector).changes]
+    return files.restore(host, connector)
+
+
+@dataclass(slots=True)
+class Removal:
+    """What came of taking several connectors out."""
+
+    done: dict[str, Plan] = field(default_factory=dict)
+    """Connector name → what was done."""
+    failed: dict[str, DefenseClawError] = field(default_factory=dict)
+    """Connector name → why it is still in its agent."""
+
+    def restored(self, name: str) -> list[str]:
+        """Return the files that were put back, cleaned or deleted."""
+        return [str(change.path) for change in self.done[name].changes]
+
+    def complain(self) -> None:
+        """Return when all went well.
+
+        Raises:
+            SetupError: something is still in place; the message names every agent.
+        """
+        if self.failed:
+            said = "; ".join(f"{name}: {error.message}" for name, error in self.failed.items())
+            hints = [error.hint for error in self.failed.values() if error.hint]
+            raise SetupError(f"not removed: {said}", hint="; ".join(dict.fromkeys(hints)))
+
+
+def remove_all(host: Host, connectors: Iterable[Connector]) -> Removal:
+    """Take all of ``connectors`` out; one that cannot be removed does not keep us in the others."""
+    removal = Removal()
+    for connector in connectors:
+        try:
+            removal.done[connector.name] = remove(host, connector)
+        except DefenseClawError as error:
+            removal.failed[connector.name] = error
+    return removal
 
 
 def forget(app: App, connectors: Iterable[Connector]) -> None:
@@ -261,6 +314,40 @@ def _apply(app: App, host: Host, connector: Connector, plan: Plan, edits: dict[s
         raise
 
 
+def _state(host: Host, config: Config, connector: Connector) -> dict[str, Any]:
+    """Return what a setup changes about a connector, for the record."""
+    chosen = posture(config, connector.name)
+    return {
+        "installed": bool(files.backups(host, connector.name)),
+        "enabled": chosen.enabled,
+        "mode": str(chosen.mode),
+        "fail_mode": str(chosen.fail_mode),
+        "rule_pack": chosen.rule_pack,
+        "approvals": str(chosen.approvals.min_severity) if chosen.approvals.enabled else "off",
+        "block_message": chosen.block_message,
+    }
+
+
+def _put_on_record(
+    app: App, host: Host, connector: Connector, was: dict[str, Any], steps: Iterable[tuple[str, Change]]
+) -> None:
+    """Record a setup, unless it found everything in place."""
+    from defenseclaw.cli.record import record
+
+    changed = [str(change.path) for verb, change in steps if verb != "keep"]
+    now = _state(host, app.config(), connector)
+    if changed or now != was:
+        record(
+            app,
+            "setup-hook-connector",
+            target_type="connector",
+            target=connector.name,
+            connector=connector.name,
+            before=was,
+            after=now | {"files": changed},
+        )
+
+
 def _verb(change: Change) -> str:
     now = disk.look(change.path).content
     if now == change.content:
@@ -276,6 +363,25 @@ def _show(connector: Connector, steps: Iterable[tuple[str, Change]]) -> None:
         print_table(("", "File", "Why"), rows, title=f"Changes for {connector.title}")
     else:
         click.echo(f"{connector.title}: everything is in place already")
+
+
+def tidy(app: App) -> None:
+    """Delete what only helps commands take turns; nobody is left to take one."""
+    for name in LOCKS:
+        (app.data.root / name).unlink(missing_ok=True)
+    lock = app.data.config.with_name(f"{app.data.config.name}.lock")
+    lock.unlink(missing_ok=True)
+
+
+def kept(app: App) -> list[tuple[Path, str]]:
+    """Return what is left in the data directory and what it is, by name; folders once."""
+    if not app.data.root.is_dir():
+        return []
+    return [(path, _meaning(path.name)) for path in sorted(app.data.root.iterdir())]
+
+
+def _meaning(name: str) -> str:
+    return next((meaning for beginning, meaning in KEPT.items() if name.startswith(beginning)), "not ours")
 
 
 def delete_data(app: App) -> None:

@@ -272,7 +272,11 @@ class ClaudeCode(Connector):
         )
 
     def plan_teardown(self, host: Host) -> Plan:
-        """Plan the removal of our entries, and a script that does nothing for sessions still running."""
+        """Plan the removal of our entries, script and runtime files.
+
+        Sessions that still run may call the script for a while: its absence (exit 127) is an error that
+        Claude Code passes over.
+        """
         changes = []
         for settings in _settings_to_clean(host):
             now = disk.look(settings)
@@ -291,11 +295,15 @@ class ClaudeCode(Connector):
                 )
             )
         script = hookscript.script_path(host, SCRIPT)
-        if script.exists():
-            why = "sessions that still run call it; it does nothing"
-            changes.append(Change(path=script, content=hookscript.TOMBSTONE, mode=0o700, why=why))
+        changes.append(Change(path=script, content=None, why="nothing calls it any more"))
         changes += runtime.runtime_removals(host, self.name)
-        return Plan(changes=tuple(changes), restart_hint="Restart running Claude Code sessions.")
+        return Plan(
+            changes=tuple(changes),
+            restart_hint=(
+                "Claude Code sessions that still run go on, ungoverned; until they are restarted they may say "
+                "that our hook script is not found."
+            ),
+        )
 
     def check(self, host: Host, options: SetupOptions) -> tuple[Check, ...]:
         """Check agent, settings, script, runtime files, and what could switch hooks off."""

@@ -24,10 +24,6 @@ from defenseclaw.vocabulary import FailMode
 MARKER = "# defenseclaw-managed-hook v1"
 CURL_PATHS = ("/usr/bin/curl", "/bin/curl", "/usr/local/bin/curl", "/opt/homebrew/bin/curl")
 """Where the script looks for curl; the PATH of an agent has no say."""
-TOMBSTONE = (
-    b"#!/bin/sh\n# defenseclaw-managed-hook v0 (disabled tombstone)\n"
-    b"# Agents that run since before the removal still call this.\nexit 0\n"
-)
 
 
 def script_path(host: Host, name: str) -> Path:

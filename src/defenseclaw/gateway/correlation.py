@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 
+from defenseclaw.audit.identity import random_id
 from defenseclaw.config.schema import Agent
 from defenseclaw.gateway.auth import Headers
 from defenseclaw.vocabulary import Correlation
@@ -30,7 +31,7 @@ def cleaned(value: bytes) -> str:
 
 def request_id(headers: Headers) -> str:
     """Return the caller's id of this request, or a new UUID."""
-    return _first(headers, _REQUEST_ID) or str(uuid.uuid4())
+    return _first(headers, _REQUEST_ID) or random_id()
 
 
 def correlation(headers: Headers, *, loopback: bool, instance: str, agent: Agent) -> Correlation:

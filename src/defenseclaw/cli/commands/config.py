@@ -78,14 +78,17 @@ def set_(app: App, key: str, value: str | None, unset: bool) -> None:
             hint="use `defenseclaw keys set DEFENSECLAW_GATEWAY_TOKEN`, which asks for it",
         )
     app.data.create()
+    before = app.config()
     new = edit.UNSET if value is None else keys.parse_value(key, value)
     changed = edit.set_value(app.data.config, key, new, validate=validate_candidate)
     click.echo(f"{key}: {'saved' if changed else 'unchanged'} in {app.data.config}")
     if changed:
         from defenseclaw.cli.installing import refresh_runtime
+        from defenseclaw.cli.record import record_config_change
 
         for problem in refresh_runtime(app):
             print_warning(problem)
+        record_config_change(app, before)
 
 
 @command.command()

@@ -29,7 +29,8 @@ def command() -> None:
 @pass_app
 def set_(app: App, name: str, from_stdin: bool, value: str | None) -> None:
     """Store NAME; asks for the value without showing it."""
-    from defenseclaw.config.token import set_env
+    from defenseclaw.cli.record import record
+    from defenseclaw.config.token import read_env, set_env
 
     if from_stdin and value is not None:
         raise click.UsageError("--stdin and --value exclude each other")
@@ -46,12 +47,21 @@ def set_(app: App, name: str, from_stdin: bool, value: str | None) -> None:
     if name in KNOWN and len(value) < MIN_TOKEN_CHARS:
         raise ConfigError(f"{name} is shorter than {MIN_TOKEN_CHARS} characters", hint="nothing was stored")
     app.data.create()
+    had_value = bool(read_env(app.data.env_file).get(name))
     replaced = set_env(app.data.env_file, name, value)
     if name not in KNOWN:
         print_warning(f"{name} is not a name DefenseClaw reads; stored all the same")
     if app.env.get(name) not in (None, "", value):
         print_warning(f"{name} is set in this environment too, and the environment wins")
     click.echo(f"{name} {'replaced' if replaced else 'stored'} ({masked(value)}) in {app.data.env_file}")
+    record(
+        app,
+        "config-update",
+        target_type="credential",
+        target=f"dotenv:{name}",
+        before={"had_value": had_value},
+        after={"had_value": True},
+    )
 
 
 @command.command("list")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from defenseclaw.cli.context import App, pass_app
-from defenseclaw.cli.output import confirm, print_fields, print_json, print_table
+from defenseclaw.cli.output import confirm, print_fields, print_json, print_table, printable
 
 if TYPE_CHECKING:
     from defenseclaw.cli.installing import Installed
@@ -54,18 +54,33 @@ def command(ctx: click.Context, as_json: bool) -> None:
 def remove(app: App, name: str, yes: bool, as_json: bool) -> None:
     """Take DefenseClaw out of agent NAME; files nobody edited since are restored byte for byte."""
     from defenseclaw.cli import installing
+    from defenseclaw.cli.record import record
 
     connector = installing.connector_named(name)
     config = app.config()
     confirm(f"Remove DefenseClaw from {connector.title}?", yes=yes)
-    restored = installing.remove(app.host(config), connector)
+    done = installing.remove(app.host(config), connector)
     installing.forget(app, [connector])
+    restored = [str(change.path) for change in done.changes]
+    if restored:
+        record(
+            app,
+            "setup-remove",
+            target_type="connector",
+            target=connector.name,
+            connector=connector.name,
+            before={"installed": True},
+            after={"installed": False, "files": restored},
+        )
     if as_json:
         print_json({"connector": connector.name, "status": "removed", "restored": restored})
         return
-    for path in restored:
-        click.echo(f"restored  {path}")
+    for change in done.changes:
+        click.echo(f"{'restored' if change.path.exists() else 'deleted '}  {printable(str(change.path))}")
     click.echo(f"{connector.title} is {'no longer' if restored else 'not'} governed.")
+    for note in (*done.notes, done.restart_hint if restored else ""):
+        if note:
+            click.echo(note)
 
 
 @command.command("guardrail")
@@ -76,6 +91,7 @@ def remove(app: App, name: str, yes: bool, as_json: bool) -> None:
 def guardrail(app: App, disable: bool, yes: bool, as_json: bool) -> None:
     """Switch everything off with --disable; audit store and configuration stay."""
     from defenseclaw.cli import installing
+    from defenseclaw.cli.record import record
     from defenseclaw.config import edit
     from defenseclaw.config.schema import Config
     from defenseclaw.errors import ConfigError
@@ -86,14 +102,30 @@ def guardrail(app: App, disable: bool, yes: bool, as_json: bool) -> None:
         config = app.config()
     except ConfigError:
         config = Config()  # a broken file must not keep us in the agents; the edit below reports it
-    host = app.host(config)
-    restored = {each.name: installing.remove(host, each) for each in installing.to_remove(app, config)}
-    edit.set_value(app.data.config, "guardrail.enabled", False)
+    was = config.guardrail.enabled
+    removal = installing.remove_all(app.host(config), installing.to_remove(app, config))
+    restored = {name: removal.restored(name) for name in removal.done}
+    try:
+        edit.set_value(app.data.config, "guardrail.enabled", False)
+    finally:
+        if was or any(restored.values()):
+            record(
+                app,
+                "guardrail-disable",
+                target_type="guardrail",
+                target="guardrail",
+                before={"enabled": was},
+                after={"enabled": False, "files": restored, "not_removed": sorted(removal.failed)},
+            )
+    removal.complain()
     if as_json:
         print_json({"guardrail_enabled": False, "restored": restored})
         return
-    for name, paths in restored.items():
-        click.echo(f"{name}: {len(paths)} files restored" if paths else f"{name}: nothing to restore")
+    for name, done in removal.done.items():
+        paths = restored[name]
+        click.echo(f"{name}: {len(paths)} files restored or deleted" if paths else f"{name}: nothing to restore")
+        if paths and done.restart_hint:
+            click.echo(f"  {done.restart_hint}")
     click.echo("Inspection is off. `defenseclaw setup <agent>` switches it on again.")
 
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from defenseclaw.cli.context import App, pass_app
-from defenseclaw.cli.output import confirm, print_json, print_warning
+from defenseclaw.cli.output import confirm, print_json, print_warning, printable
 
 if TYPE_CHECKING:
+    from defenseclaw.cli.installing import Removal
     from defenseclaw.connectors.base import Connector
 
 
@@ -46,17 +47,52 @@ def command(app: App, everything: bool, dry_run: bool, yes: bool, as_json: bool)
             print_json({"steps": steps, "done": False})
         return
     confirm("Go ahead?", yes=yes)
-    daemon.stop(pid_file)
-    for connector in connectors:
-        installing.remove(app.host(config), connector)
+    stopped = daemon.stop(pid_file)
+    removal = installing.remove_all(app.host(config), connectors)
+    _record(app, removal, stopped=stopped, everything=everything)
+    removal.complain()
     if everything:
         installing.delete_data(app)
-    elif app.data.config.exists():
-        _forget(app, connectors)
-    if as_json:
-        print_json({"steps": steps, "done": True})
     else:
-        click.echo("Done." if everything else f"Done. {app.data.root} is kept; --all deletes it.")
+        if app.data.config.exists():
+            _forget(app, connectors)
+        installing.tidy(app)
+    if as_json:
+        kept = [str(path) for path, _ in installing.kept(app)]
+        print_json({"steps": steps, "done": True, "kept": kept})
+    else:
+        _say(app, removal)
+
+
+def _record(app: App, removal: Removal, *, stopped: bool, everything: bool) -> None:
+    """Record it before the data goes; a store that is not there is not made for it."""
+    from defenseclaw.cli.record import record
+
+    if app.data.audit_db.exists():
+        record(
+            app,
+            "uninstall",
+            target_type="installation",
+            target=str(app.data.root),
+            before={"connectors": sorted({*removal.done, *removal.failed}), "gateway_running": stopped},
+            after={
+                "removed": {name: removal.restored(name) for name in removal.done},
+                "not_removed": sorted(removal.failed),
+                "data_deleted": everything and not removal.failed,
+            },
+        )
+
+
+def _say(app: App, removal: Removal) -> None:
+    from defenseclaw.cli import installing
+
+    for name, done in removal.done.items():
+        if done.changes and done.restart_hint:
+            click.echo(f"{name}: {done.restart_hint}")
+    kept = installing.kept(app)
+    click.echo("Done." if not kept else f"Done. Kept in {app.data.root} (--all deletes it):")
+    for path, meaning in kept:
+        click.echo(f"  {printable(path.name):<24}  {meaning}")
 
 
 def _forget(app: App, connectors: list[Connector]) -> None:
