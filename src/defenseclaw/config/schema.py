@@ -1,7 +1,7 @@
 """The configuration, typed and documented. ``config.yaml`` decodes into :class:`Config`.
 
 Key names and defaults: ``spec/cli-and-config.md`` §5-§9, as ruled in ``DECISIONS.md``. Unknown keys are
-kept in the file and ignored here. Each field's sentence becomes its row in ``docs/configuration.md``.
+kept in the file and ignored here. Each field's sentence becomes its row in ``docs/reference/configuration.md``.
 """
 
 from __future__ import annotations

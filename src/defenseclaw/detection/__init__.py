@@ -1,0 +1,1 @@
+"""Events become findings: pure, linear, without a clock. Start at :mod:`.engine`."""

@@ -76,6 +76,10 @@ class Command:
     """Program-specific facts of closed vocabulary, for example ``recursive``, ``force``, ``inline_code``,
     ``interactive``, ``no_verify``, ``world_writable``, ``setuid``, ``privileged_container``."""
     redirects: tuple[Redirect, ...] = ()
+    assignments: tuple[str, ...] = ()
+    """``NAME=value``, evaluated: what is set in its environment alone (``A=b cmd``, ``env A=b cmd``); ``NAME``
+    by itself is taken out of it. A statement that only assigns is a command of its own, without words, when
+    the name is one that other programs act on."""
     code: str = ""
     """Inline program text of an interpreter (``python -c``), else empty."""
     language: str = ""

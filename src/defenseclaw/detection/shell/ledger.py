@@ -157,6 +157,7 @@ class Ledger:
             where=site.where,
             context=site.context,
             redirects=draft.redirects,
+            assignments=draft.assignments,
             code=draft.code,
             language=draft.language,
         )

@@ -94,6 +94,8 @@ class Site:
     nesting: int = 0
     pipe: Pipe | None = None
     redirects: tuple[Redirect, ...] = ()
+    assignments: tuple[str, ...] = ()
+    """What a wrapper or a call sets in the environment of what it runs."""
     calls: tuple[str, ...] = ()
     """Functions being run, outermost first."""
     background: bool = False
@@ -111,6 +113,7 @@ class Site:
             self.nesting,
             self.pipe,
             self.redirects,
+            self.assignments,
             self.calls,
             self.background,
             self.uncertain,
@@ -131,6 +134,7 @@ class Draft:
     origins: list[frozenset[int]] = field(default_factory=list)
     """For each word the commands whose output it holds; empty when none does."""
     redirects: tuple[Redirect, ...] = ()
+    assignments: tuple[str, ...] = ()
     program: str = ""
     code: str = ""
     language: str = ""
