@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from pathlib import Path
 
 STOP_TIMEOUT_S = 10.0
 START_TIMEOUT_S = 15.0
+LOG_READ_BYTES = 4096
+"""How much of the end of the log is looked at for why a start failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,9 @@ def start(data_dir: Path, *, address: tuple[str, int]) -> int:
     Raises:
         RuntimeError: it ended or did not answer within 15 s; the log says why.
     """
-    log = os.open(data_dir / "gateway.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    log_file = data_dir / "gateway.log"
+    log = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    began = os.fstat(log).st_size
     try:
         process = subprocess.Popen(
             [sys.executable, "-m", "defenseclaw.main"],
@@ -77,8 +82,9 @@ def start(data_dir: Path, *, address: tuple[str, int]) -> int:
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
+            said = _last_error(log_file, began)
             raise RuntimeError(
-                f"the gateway ended with code {process.returncode}; see {data_dir / 'gateway.log'}"
+                said or f"the gateway ended with code {process.returncode}; see {data_dir / 'gateway.log'}"
             )
         if PidFile(data_dir / "gateway.pid").running() == process.pid and is_answering(address):
             return process.pid
@@ -93,6 +99,7 @@ def stop(pid_file: PidFile) -> bool:
     """End the running gateway: SIGTERM, up to 10 s, then SIGKILL. Returns whether one was running."""
     pid = pid_file.running()
     if pid is None:
+        pid_file.path.unlink(missing_ok=True)  # of a gateway that was killed
         return False
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_TIMEOUT_S
@@ -102,8 +109,19 @@ def stop(pid_file: PidFile) -> bool:
         time.sleep(0.05)
     else:
         os.kill(pid, signal.SIGKILL)
+        while pid_file.running() is not None:
+            time.sleep(0.01)
     pid_file.path.unlink(missing_ok=True)
     return True
+
+
+def _last_error(log_file: Path, began: int) -> str:
+    """Return the last error a gateway wrote to its log since ``began`` (bytes), with its hint; or nothing."""
+    with log_file.open("rb") as log:
+        log.seek(max(began, os.fstat(log.fileno()).st_size - LOG_READ_BYTES))
+        written = log.read(LOG_READ_BYTES).decode("utf-8", "replace")
+    found = re.findall(r"^error: (.+)\n(?:  (.+)\n)?", written, re.MULTILINE)
+    return "\n  ".join(filter(None, found[-1])) if found else ""
 
 
 def is_answering(address: tuple[str, int], *, timeout_s: float = 1.0) -> bool:

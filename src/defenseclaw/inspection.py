@@ -224,7 +224,7 @@ class Inspector:
             raise Overloaded(hint="retry after a second")
         self.pending += 1
         try:
-            key = (event.connector, event.correlation.session_id)
+            key = (event.connector, self.clean(event.correlation.session_id))
             if not key[1]:
                 return await self._inspect(event, None)
             session = self._sessions.setdefault(key, _Session())

@@ -19,7 +19,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,8 +45,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("defenseclaw")
 
-BIND_PATIENCE_S = 5.0
+BIND_PATIENCE_S = 3.0
 """How long a taken port is retried, so that a restart does not trip over its predecessor."""
+LISTEN_BACKLOG = 1024
+"""Connections the system holds until serving begins; uvicorn sets its own later."""
 STOP_TIMEOUT_S = 5
 
 
@@ -60,12 +62,8 @@ class Installation:
     rules: RuleStore
 
     @classmethod
-    def open(cls, env: Mapping[str, str], *, mode: str | None = None) -> Installation:
+    def open(cls, env: Mapping[str, str]) -> Installation:
         """Make the data directory and a default configuration if there is none, and load everything.
-
-        Args:
-            env: The environment.
-            mode: Mode to write into the configuration first, or None to leave it as it is.
 
         Raises:
             DefenseClawError: the configuration or a rule pack it names is invalid.
@@ -78,8 +76,6 @@ class Installation:
         data = DataDir.from_env(env)
         data.create()
         edit.ensure_default(data.config)
-        if mode is not None:
-            edit.set_value(data.config, "guardrail.mode", mode)
         rules = RuleStore()
         return cls(data, env, ConfigHolder(data.config, lambda config: load_packs(rules, config)), rules)
 
@@ -259,7 +255,7 @@ class Gateway:
             gc.freeze()
             async with beside(self._watch_configuration(), self._enforce_retention()):
                 if announce:
-                    self.inspector.listeners.append(show_verdict)
+                    self.inspector.listeners.append(partial(show_verdict, clean=self.inspector.clean))
                     async with beside(self._announce()):
                         await server.serve(sockets=[listener])
                 else:
@@ -281,7 +277,9 @@ class Gateway:
                 continue
             what = {
                 "closed": "fails closed: prompts and tool calls are refused",
-                "open": "fails open: it works on, unguarded, and each call is noted in logs/hook-failures.jsonl",
+                "open": (
+                    "fails open: it works on, unguarded, and each call is noted in logs/hook-failures.jsonl"
+                ),
             }[told.fail_mode]
             say(f"  {connector.title} {what}.")
         say("Start again: defenseclaw-gateway start")
@@ -296,21 +294,31 @@ class Gateway:
             log.error("%s could not be recorded: %s", action, error.message)
 
     async def _watch_configuration(self) -> None:
-        from defenseclaw.config.token import resolve_token
         from defenseclaw.config.watch import changes
 
-        holder, data = self.services.config, self.installation.data
-        async for changed in changes(data.config, data.env_file):
-            if data.env_file in changed:
-                token = resolve_token(holder.current, data.env_file, self.installation.env)
-                self.token_value = token.value if token else ""
+        data = self.installation.data
+        async for _ in changes(data.config, data.env_file):
             await self.take_up_configuration()
+
+    def _take_up_token(self) -> None:
+        """Resolve the token anew, since either file may name another; an unreadable one keeps the last."""
+        from defenseclaw.config.token import resolve_token
+
+        try:
+            token = resolve_token(
+                self.services.config.current, self.installation.data.env_file, self.installation.env
+            )
+        except DefenseClawError as error:
+            log.error("gateway token not taken up: %s", error.message)
+        else:
+            self.token_value = token.value if token else ""
 
     async def take_up_configuration(self) -> None:
         """Read the configuration anew; a valid one takes effect whole, an invalid one changes nothing."""
         holder, path = self.services.config, str(self.installation.data.config)
         state = self.services.run_state
         took_effect = holder.reload()
+        self._take_up_token()
         if holder.last_error:
             log.error("configuration not taken up: %s", holder.last_error)
             state.report("config", "error", error=holder.last_error, path=path)
@@ -362,7 +370,8 @@ class Gateway:
         found = [agent for agent in agents if agent.found]
         protected = [agent for agent in found if agent.installed]
         for agent in found:
-            say(f"  {agent.title} {agent.version}: {agent.governed_words}")
+            words = agent.governed_words if agent.configured else "not protected"
+            say(f"  {agent.title} {agent.version}: {words}")
         if not found:
             say("  No agent found on this machine (looked for: " + ", ".join(a.title for a in agents) + ").")
         waiting = [agent for agent in found if agent not in protected] or ([] if found else agents[:1])
@@ -399,12 +408,16 @@ async def listen(bind: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((bind, port))
+            listener.listen(LISTEN_BACKLOG)
         except OSError as error:
             listener.close()
             if time.monotonic() > deadline:
                 raise DefenseClawError(
                     f"cannot listen on {bind}:{port}: {error.strerror}",
-                    hint="another gateway may be running: defenseclaw-gateway status",
+                    hint=(
+                        "another program has the port; choose another one: "
+                        "defenseclaw config set gateway.api_port <number>"
+                    ),
                 ) from error
             await asyncio.sleep(0.15)
         else:
@@ -436,19 +449,43 @@ def say(line: str) -> None:
     print(line, flush=True)
 
 
-def show_verdict(event: Event, verdict: Verdict) -> None:
-    """Print one verdict, free of content: what was judged, what was decided, by which rules."""
+def show_verdict(event: Event, verdict: Verdict, clean: Callable[[str], str]) -> None:
+    """Print one verdict, free of content: what was judged, what was decided, by which rules.
+
+    Args:
+        event: What was judged.
+        verdict: What was decided.
+        clean: Masks secrets; names of events and tools are the agent's own words.
+    """
     from defenseclaw.vocabulary import Action, EventKind
 
     if event.kind is EventKind.LIFECYCLE:
         return
     stamp = time.strftime("%H:%M:%S")
-    what = " ".join(filter(None, (event.connector or "-", event.name, event.tool)))
+    what = clean(" ".join(filter(None, (event.connector or "-", event.name, event.tool))))
     would = f" (would {verdict.raw_action})" if verdict.action is not verdict.raw_action else ""
     rules = "  " + " ".join(verdict.rule_ids) if verdict.findings else ""
     tail = f"  explain {verdict.evaluation_id[:8]}" if verdict.raw_action is not Action.ALLOW else ""
     printable = "".join(char if char.isprintable() else " " for char in what)[:80]
     say(f"{stamp}  {verdict.action}{would:<14}  {printable}{rules}{tail}")
+
+
+def set_mode(env: Mapping[str, str], mode: str) -> None:
+    """Write the mode into the configuration, and that it was changed on record.
+
+    Raises:
+        DefenseClawError: the configuration is invalid or cannot be written.
+    """
+    from defenseclaw.cli.context import App
+    from defenseclaw.cli.record import record_config_change
+    from defenseclaw.config import edit
+
+    app = App(env)
+    app.data.create()
+    edit.ensure_default(app.data.config)
+    before = app.config()
+    if edit.set_value(app.data.config, "guardrail.mode", mode):
+        record_config_change(app, before)
 
 
 def serve(env: Mapping[str, str], *, mode: str | None, announce: bool) -> None:
@@ -459,13 +496,19 @@ def serve(env: Mapping[str, str], *, mode: str | None, announce: bool) -> None:
     """
     import uvloop
 
+    from defenseclaw.config.paths import DataDir
+
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
-    installation = Installation.open(env, mode=mode)
-    running = installation.pid_file.running()
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    running = daemon.PidFile(DataDir.from_env(env).pid_file).running()
     if running is not None:
         raise DefenseClawError(
-            f"a gateway is already running (pid {running})", hint="defenseclaw-gateway stop, or restart"
+            f"a gateway is already running (pid {running})",
+            hint="end it with `defenseclaw-gateway stop`, or see `defenseclaw-gateway status`",
         )
+    if mode is not None:
+        set_mode(env, mode)
+    installation = Installation.open(env)
     gateway = Gateway.build(installation)
     uvloop.run(gateway.serve(announce=announce))
     if announce:
@@ -524,27 +567,31 @@ def stop() -> None:
 @main.command()
 def restart() -> None:
     """End the running gateway and start it again."""
+    from defenseclaw.cli.client import Gateway as Client
+
     installation = Installation.open(os.environ)
     daemon.stop(installation.pid_file)
     _start(installation)
+    health = Client(installation.dial_address).get("/health")
+    parts = (f"{name}:{part['state']}" for name, part in subsystems(health))
+    click.echo(", ".join(parts))
 
 
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print both answers of the gateway as JSON.")
 def status(as_json: bool) -> None:
     """Show what the running gateway says of itself; exit 1 when there is none."""
-    from defenseclaw.cli.client import Gateway as Client
-    from defenseclaw.config.token import resolve_token
+    from defenseclaw.cli.context import App
 
-    installation = Installation.open(os.environ)
-    token = resolve_token(installation.config.current, installation.data.env_file, os.environ)
-    client = Client(installation.dial_address, token.value if token else "")
+    app = App.from_env(os.environ)
+    client = app.gateway(app.config())
     try:
-        health, state = client.get("/health"), client.get("/status")
+        health = client.get("/health")
     except DefenseClawError as error:
         click.echo(f"NOT RUNNING: {error.message}")
-        click.echo("  defenseclaw-gateway start")
+        click.echo(f"  {error.hint}")
         sys.exit(1)
+    state = client.get("/status")
     if as_json:
         click.echo(json.dumps({"health": health, "status": state}, indent=2))
         return
@@ -564,15 +611,23 @@ def print_status(health: Mapping[str, Any], state: Mapping[str, Any]) -> None:
     if not state["connector_modes"]:
         click.echo("  none configured: defenseclaw setup <agent>")
     click.echo("Subsystems")
-    for name, part in health.items():
-        if isinstance(part, Mapping) and "state" in part and "name" not in part:
-            error = f"  {part['last_error']}" if part.get("last_error") else ""
-            click.echo(f"  {name:<22} {part['state']:<12} since {part['since']}{error}")
+    for name, part in subsystems(health):
+        error = f"  {part['last_error']}" if part.get("last_error") else ""
+        click.echo(f"  {name:<22} {part['state']:<12} since {part['since']}{error}")
     for each in health.get("connectors", []):
         counts = ("requests", "errors", "tool_inspections", "tool_blocks")
         click.echo(
             f"  {each['name']}: " + ", ".join(f"{each[name]} {name.replace('_', ' ')}" for name in counts)
         )
+
+
+def subsystems(health: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return the parts of a gateway as its ``/health`` names them; connectors are no parts."""
+    return [
+        (name, part)
+        for name, part in health.items()
+        if isinstance(part, Mapping) and "state" in part and "name" not in part
+    ]
 
 
 def _start(installation: Installation) -> None:

@@ -34,6 +34,8 @@ from defenseclaw.vocabulary import EventKind, Profile, Severity
 
 MAX_FILES: Final = 4096
 MAX_FILE_BYTES: Final = 1024 * 1024
+ALIASES: Final = {"balanced": "default"}
+"""Other names of packs. Source: ``spec/guardrail.md`` §2.2."""
 
 _Value = TypeVar("_Value")
 _PROFILES: Final = "profiles"
@@ -44,7 +46,7 @@ def load(pack: str = "default", extra_dirs: Sequence[Path] = ()) -> RuleSet:
     """Return the compiled pack.
 
     Args:
-        pack: ``default``, ``strict`` or ``permissive``.
+        pack: ``default`` (or ``balanced``, the same), ``strict`` or ``permissive``.
         extra_dirs: Folders of further rules, laid out as ``<category>/<rule-id>.yaml``, with new ids.
 
     Returns:
@@ -53,6 +55,7 @@ def load(pack: str = "default", extra_dirs: Sequence[Path] = ()) -> RuleSet:
     Raises:
         PackError: The pack is unknown, or a file is not valid; the message names file, line and rule.
     """
+    pack = ALIASES.get(pack, pack)
     if pack not in set(Profile):
         raise PackError("unknown rule pack", hint=f"use one of {', '.join(Profile)}")
     if not extra_dirs:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from defenseclaw.audit.identity import Identity, load_identity, read_identity, time_ordered_id
+from defenseclaw.audit.identity import Identity, load_identity, random_id, read_identity, time_ordered_id
 from defenseclaw.errors import StoreUnavailable
 
 
@@ -86,3 +86,29 @@ def test_ids_are_version_7_uuids_that_grow() -> None:
     assert all(each.version == 7 and each.variant == uuid.RFC_4122 for each in ids)
     assert len(set(ids)) == 50
     assert [each.int >> 80 for each in ids] == sorted(each.int >> 80 for each in ids)
+
+
+def test_random_ids_are_version_4_uuids() -> None:
+    ids = [uuid.UUID(random_id()) for _ in range(1000)]
+    assert {(each.version, each.variant) for each in ids} == {(4, uuid.RFC_4122)}
+
+
+def test_no_id_is_given_twice_to_any_thread() -> None:
+    with ThreadPoolExecutor(8) as pool:
+        drawn = pool.map(lambda _: [random_id() for _ in range(500)], range(16))
+        ids = [each for some in drawn for each in some]
+    assert len(set(ids)) == len(ids)
+
+
+def test_a_forked_process_has_ids_of_its_own() -> None:
+    random_id()  # some digits are drawn already
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writing, random_id().encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    theirs = os.read(reading, 64).decode()
+    os.close(reading)
+    os.close(writing)
+    assert theirs not in {random_id() for _ in range(512)}

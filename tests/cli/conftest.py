@@ -76,13 +76,15 @@ class Machine:
             "OMNIGENT_CONFIG_HOME": None,
         }
 
-    def run(self, *arguments: str, code: int = 0, stdin: str = "", **env: str) -> Result:
-        """Run the command line in this process; fail the test on any other exit code."""
+    def run(self, *arguments: str, code: int | None = 0, stdin: str = "", **env: str) -> Result:
+        """Run the command line in this process; fail the test on any other exit code than ``code``."""
         done = CliRunner().invoke(cli, list(arguments), input=stdin, env={**self.env, **env})
-        assert done.exit_code == code, f"{arguments}: {done.exit_code}\n{done.output}\n{done.exception!r}"
+        assert code in (None, done.exit_code), (
+            f"{arguments}: {done.exit_code}\n{done.output}\n{done.exception!r}"
+        )
         return done
 
-    def json(self, *arguments: str, code: int = 0) -> Any:
+    def json(self, *arguments: str, code: int | None = 0) -> Any:
         """Run with --json; stdout must be one JSON value and nothing else."""
         return json.loads(self.run(*arguments, "--json", code=code).stdout)
 
@@ -102,6 +104,10 @@ class Machine:
         tool: str = "Bash",
         request_id: str = "",
         connector: str = "claudecode",
+        hook: str = "PreToolUse",
+        session_id: str = "",
+        tool_call_id: str = "",
+        second: int = 5,
     ) -> None:
         """Append one verdict to the store, as the gateway would."""
         self.data.mkdir(mode=0o700, exist_ok=True)
@@ -118,11 +124,11 @@ class Machine:
         event = Event(
             kind=EventKind.TOOL_CALL,
             door=Door.HOOK,
-            name="PreToolUse",
+            name=hook,
             connector=connector,
             tool=tool,
             args={"command": "rm -rf /"},
-            correlation=Correlation(request_id=request_id),
+            correlation=Correlation(request_id=request_id, session_id=session_id, tool_call_id=tool_call_id),
         )
         verdict = Verdict(
             evaluation_id=evaluation_id,
@@ -143,7 +149,7 @@ class Machine:
             placeholder=lambda text: f"<redacted len={len(text)} sha=00000000>",
             clean=str,
             elapsed_ms=1.0,
-            now="2026-01-02T03:04:05.000000Z",
+            now=f"2026-01-02T03:04:{second:02}.000000Z",
             state=None,
             rule_pack="default",
             fix_for=lambda _rule: "Name the folder you mean.",

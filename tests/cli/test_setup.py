@@ -191,6 +191,13 @@ class TestRemove:
         machine.run("setup", "remove", "claude-code", "--yes")
         assert machine.config.read_text() == "guardrail: {connector: omnigent, connectors: {omnigent: {}}}\n"
 
+    def test_says_what_running_sessions_do(self, machine: Machine):
+        machine.with_claude().run("setup", "claude-code", "--yes")
+        said = machine.run("setup", "remove", "claude-code", "--yes").stdout
+        assert f"restored  {machine.claude_settings}" in said
+        assert f"deleted   {machine.data / 'hooks' / 'claude-code-hook.sh'}" in said
+        assert "our hook script is not found, which stops nothing" in said
+
 
 class TestGuardrailDisable:
     def test_takes_every_agent_out_and_switches_off(self, machine: Machine):
@@ -235,6 +242,41 @@ class TestUninstall:
         machine.run("uninstall", "--yes")
         assert machine.config.exists()
         assert "claudecode" not in machine.config.read_text()
+
+    def test_what_stays_is_listed_and_is_all_that_stays(self, machine: Machine):
+        machine.with_claude().run("setup", "claude-code", "--mode", "action", "--yes")
+        machine.run("doctor", code=1)
+        said = machine.run("uninstall", "--yes").stdout
+        left = {path.name for path in machine.data.iterdir()} - {"audit.db-wal", "audit.db-shm"}
+        assert left == {".env", "audit.db", "config.yaml", "device.key", "doctor_cache.json"}
+        for name in left:
+            assert f"  {name} " in said
+        assert "not ours" not in said
+        assert "go on, ungoverned" in said
+
+    def test_json_lists_what_stays(self, machine: Machine):
+        machine.with_claude().run("setup", "claude-code", "--yes")
+        done = machine.json("uninstall", "--yes")
+        assert done["done"] is True
+        assert sorted(done["kept"]) == sorted(str(path) for path in machine.data.iterdir())
+
+    def test_one_agent_that_cannot_be_cleaned_does_not_keep_us_in_the_others(
+        self, machine: Machine, monkeypatch: pytest.MonkeyPatch
+    ):
+        from defenseclaw.connectors import omnigent
+        from defenseclaw.errors import SetupError
+
+        def refuse(*_: object) -> None:
+            raise SetupError("config.yaml cannot be written")
+
+        before = machine.with_claude().files()
+        machine.run("setup", "claude-code", "--yes")
+        (machine.data / "connector_backups" / "omnigent").mkdir()
+        monkeypatch.setattr(omnigent.OmniGent, "plan_teardown", refuse)
+        refused = machine.run("uninstall", "--all", "--yes", code=1)
+        assert "omnigent: config.yaml cannot be written" in refused.stderr
+        assert machine.files() == before
+        assert machine.data.exists()
 
     def test_works_with_a_broken_configuration(self, machine: Machine):
         before = machine.with_claude().files()

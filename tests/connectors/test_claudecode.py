@@ -461,14 +461,11 @@ def test_the_configuration_directory_of_the_agent_is_followed(machine, tmp_path)
     assert not (tmp_path / "cfg").exists()
 
 
-def test_teardown_leaves_only_a_script_that_does_nothing(machine, tree):
+def test_teardown_leaves_no_file_of_ours(machine, tree):
     install(machine)
     files.restore(machine, CLAUDE)
     left = [name for name, (_, what) in tree(machine.home).items() if what != "directory"]
-    assert sorted(left) == [".defenseclaw/.setup.lock", ".defenseclaw/hooks/claude-code-hook.sh"]
-    script = (machine.data_dir / "hooks" / "claude-code-hook.sh").read_text()
-    assert "tombstone" in script
-    assert script.rstrip().endswith("exit 0")
+    assert left == [".defenseclaw/.setup.lock"]
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,13 @@ def test_an_evaluation_error_is_reported_and_the_others_go_on():
     assert found == [("BAD", True), ("GOOD", False)]
 
 
+def test_a_condition_on_assignments_runs_only_where_there_are_some():
+    sources = [("A", "commands.exists(c, c.assignments.exists(a, a.startsWith('X=')))")]
+    assert ConditionSet(sources).candidates(WIPING) == []
+    assert held(sources, Facts(commands=(command(1, "ls", assignments=("Y=1",)),))) == []
+    assert held(sources, Facts(commands=(command(1, "ls", assignments=("Y=1", "X=2")),))) == [("A", False)]
+
+
 def test_padding_with_facts_does_not_hide_the_one_that_matters():
     # CEL gives up after ten thousand steps; an attacker decides how many commands and paths there are
     count = 250

@@ -75,8 +75,13 @@ def test_a_rule_counts_for_its_kinds_only(kind):
 
 
 def test_lifecycle_events_are_never_judged():
-    event = Event(kind=EventKind.LIFECYCLE, door=Door.CLI, text="needle", faults=("too_deep",))
+    event = Event(kind=EventKind.LIFECYCLE, door=Door.CLI, text="needle")
     assert found(event, rule(patterns=("needle",))) == Detection()
+
+
+def test_a_lifecycle_event_that_could_not_be_read_is_a_finding():
+    event = Event(kind=EventKind.LIFECYCLE, door=Door.CLI, text="needle", faults=("too_deep",))
+    assert ids(found(event, rule(patterns=("needle",)))) == ["INPUT-BOUND"]
 
 
 def test_a_finding_carries_what_its_rule_says():

@@ -7,6 +7,7 @@ RM = Key("commands", "program", "rm")
 UNLINK = Key("commands", "program", "unlink")
 RECURSIVE = Key("commands", "traits", "recursive")
 DELETE = Key("paths", "access", "delete")
+ASSIGNS = Key("commands", "assignments", True)
 ANY_COMMAND = Key("commands", "", True)
 
 
@@ -33,6 +34,13 @@ ANY_COMMAND = Key("commands", "", True)
         ("commands.exists(c, c.text.contains('rm'))", {ANY_COMMAND}),
         ("commands.exists(c, c.program == 'rm' || c.text.startsWith('x'))", {ANY_COMMAND}),
         ("commands.exists(c, c.redirects.exists(r, r.access == 'write'))", {ANY_COMMAND}),
+        # most commands have no assignments: that there are some is worth asking for
+        ("commands.exists(c, c.assignments.exists(a, a.startsWith('X=')))", {ASSIGNS}),
+        (
+            "commands.exists(c, c.assignments.exists(a, a.startsWith('X=')) || c.program == 'rm')",
+            {ASSIGNS, RM},
+        ),
+        ("commands.exists(c, !c.assignments.exists(a, a.startsWith('X=')))", {ANY_COMMAND}),
         ("!commands.exists(c, c.program == 'rm')", None),
         ("cwd == '/'", None),
         ("true", None),

@@ -40,6 +40,12 @@ def test_places_are_characters(text, span):
     assert spans(PatternSet([("A", "key")]), text, "A") == [span]
 
 
+def test_places_beyond_ascii_stay_exact_from_match_to_match():
+    text = "é key=ab 🙂 key=c‍全 key=d"
+    places = spans(PatternSet([("A", r"key=(?P<value>\S+)")]), text, "A")
+    assert [text[start:end] for start, end in places] == ["ab", "c‍全", "d"]
+
+
 def test_nothing_to_search_for():
     assert PatternSet([]).matching("text") == {}
 

@@ -213,6 +213,29 @@ def test_encoded_tokens_are_read_and_map_to_the_whole_token(encoded: str):
     assert scanned.text[begin:finish].strip() == encoded.strip()
 
 
+@pytest.mark.parametrize("line_break", ["\n", "\r\n"])
+def test_wrapped_tokens_beyond_ascii_map_to_their_lines_and_no_others(line_break: str):
+    encoded = line_break.join(
+        base64.b64encode(SECRET.encode() * 6).decode()[at : at + 64] for at in range(0, 128, 64)
+    )
+    scanned = subject_of(f"é全 {encoded} ü{line_break}{'x' * 30} and more")
+    decoded = view(scanned, "encoded")
+    begin, finish = decoded.original(0, 4)
+
+    assert scanned.text[begin:finish] == encoded
+
+
+def test_two_tokens_on_lines_of_their_own_are_not_one():
+    """A line longer than base64 is wrapped at ends its token."""
+    first, second = base64.b64encode(SECRET.encode() * 5).decode(), base64.b64encode(SECRET.encode()).decode()
+    scanned = subject_of(f"{first}\n{second}")
+    decoded = view(scanned, "encoded")
+    last = decoded.text.rindex(SECRET)
+    begin, finish = decoded.original(last, last + 8)
+
+    assert scanned.text[begin:finish] == second
+
+
 @pytest.mark.parametrize(
     "honest",
     ["a_long_snake_case_name_of_a_function", "usr/lib/python3/dist-packages/module", "d" * 64, "short"],

@@ -32,7 +32,12 @@ class Mint:
 
     def slack(self) -> str:
         return "-".join(
-            ("xo" + "xb", self._some(string.digits, 12), self._some(string.digits, 13), self._some(_ALNUM, 24))
+            (
+                "xo" + "xb",
+                self._some(string.digits, 12),
+                self._some(string.digits, 13),
+                self._some(_ALNUM, 24),
+            )
         )
 
     def gitlab(self) -> str:

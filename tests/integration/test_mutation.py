@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from tests.integration.machine import HOOKS, SIZE, Machine, request, rule_ids, wire
 
-EXAMPLES = 250 * SIZE
+EXAMPLES = 120 * SIZE
 quick = settings(
     max_examples=EXAMPLES,
     deadline=None,
@@ -119,7 +119,9 @@ def mutated(draw: st.DrawFn, data: bytes) -> bytes:
         new = draw(
             st.one_of(
                 st.binary(max_size=6),
-                st.sampled_from([b"", b"\r\n", b"\n", b"\x00", b"\xff", b'"', b"\\", b"{", b"]", b": ", b"0"]),
+                st.sampled_from(
+                    [b"", b"\r\n", b"\n", b"\x00", b"\xff", b'"', b"\\", b"{", b"]", b": ", b"0"]
+                ),
                 st.just(piece * 3),
                 st.just(bytes(byte ^ 0x20 for byte in piece)),
             )
@@ -211,7 +213,9 @@ def test_changed_values_of_a_call(gateway: Machine, data: st.DataObject) -> None
 
 
 @quick
-@given(command=st.text(alphabet="abr mf-/ ~$(){}[]<>|&;'\"\\`*?!#=\n\t0123456789\x00\u00e9\u202e", max_size=80))
+@given(
+    command=st.text(alphabet="abr mf-/ ~$(){}[]<>|&;'\"\\`*?!#=\n\t0123456789\x00\u00e9\u202e", max_size=80)
+)
 def test_any_command(gateway: Machine, command: str) -> None:
     for prefix in ("", "rm -rf / ; "):
         answer = gateway.inspect("tool", {"tool": "Bash", "args": {"command": prefix + command}})

@@ -104,7 +104,7 @@ WRAPPERS = {
     "after another": lambda command: f"cd /tmp && {command}",
     "in a subshell": lambda command: f"( {command} )",
     "in a substitution": lambda command: f"x=$({command})",
-    "with a variable": lambda command: f"c={shlex.quote(command)}; eval \"$c\"",
+    "with a variable": lambda command: f'c={shlex.quote(command)}; eval "$c"',
     "under timeout": lambda command: f"timeout 5 bash -c {shlex.quote(command)}",
     "in the background": lambda command: f"nohup sh -c {shlex.quote(command)} &",
     "in a here-document": lambda command: f"bash <<'END'\n{command}\nEND",
@@ -123,7 +123,14 @@ def test_a_wrapped_command_at_every_door(gateway: Machine, event: str, wrapper: 
     assert wanted in found["inspect"]
 
 
-SPELLINGS = ("r''m -rf /", r"\rm -rf /", '"rm" "-rf" "/"', "rm -r -f -- /", "rm  -fr  /./", "$(echo rm) -rf /")
+SPELLINGS = (
+    "r''m -rf /",
+    r"\rm -rf /",
+    '"rm" "-rf" "/"',
+    "rm -r -f -- /",
+    "rm  -fr  /./",
+    "$(echo rm) -rf /",
+)
 
 
 @pytest.mark.parametrize("command", SPELLINGS)

@@ -29,6 +29,8 @@ from defenseclaw.errors import Conflict, StoreUnavailable
 PROBE_BUSY_MS = 100
 """How long a store that was unavailable a moment ago is waited for."""
 _ROWS_PER_STATEMENT = 32
+_LAST_COUNT = 2**31
+"""Where the counter of a probe begins again: SQLite keeps it in 31 bits."""
 _LAST_SEQ = 2**53
 """No honest store gets here; a row above it was planted to make numbers run out."""
 
@@ -103,7 +105,7 @@ class Appender:
         raise StoreUnavailable("audit store unavailable: other processes append without a pause")
 
     def probe(self, now_ms: int) -> None:
-        """Write the head once more, unchanged: shows that a row could be written now.
+        """Write a counter: shows that a row could be written now, and that the head is still ours.
 
         Raises:
             StoreUnavailable: it could not.
@@ -114,6 +116,9 @@ class Appender:
             same = (*head, self._signature)
             if not connection.execute(self._sql.move_head, same + same).rowcount:
                 self._head = None  # another process appended; looked at again with the next batch
+            # SQLite writes no page whose content stays as it is: only a change shows that the disk takes one.
+            counted = connection.execute("PRAGMA user_version").fetchone()[0]
+            connection.execute(f"PRAGMA user_version={(counted + 1) % _LAST_COUNT}")
             self._recovered(connection)
         except (StoreUnavailable, sqlite3.Error, DBAPIError, OSError) as error:
             self._abandon()

@@ -162,6 +162,12 @@ def count_of(connection: Connection) -> int:
     return connection.execute(select(func.count()).select_from(_events)).scalar_one()
 
 
+def count_evaluations_of(connection: Connection) -> int:
+    """Return the number of rows with a verdict."""
+    verdicts = select(func.count()).select_from(_events).where(_events.c.evaluation_id != "")
+    return connection.execute(verdicts).scalar_one()
+
+
 def list_entries_of(connection: Connection) -> Iterator[RowMapping]:
     """Yield all entries of the block and allow lists."""
     table = tables.actions

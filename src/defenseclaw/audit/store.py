@@ -227,6 +227,15 @@ class Store:
         with self._reading() as connection:
             return readers.count_of(connection)
 
+    def count_evaluations(self) -> int:
+        """Return how many of the rows are verdicts.
+
+        Raises:
+            StoreUnavailable: the store cannot be read.
+        """
+        with self._reading() as connection:
+            return readers.count_evaluations_of(connection)
+
     # ---- integrity ------------------------------------------------------------------------------
 
     @contextmanager

@@ -2,8 +2,9 @@
 
 Whoever needs a record puts a batch in a bounded queue and waits; the thread takes everything that waits,
 commits it in one transaction and wakes each event loop once. Encoding, hashing and SQL happen in the
-thread. An event loop wakes the thread when all that was ready to run has run, so that what arrived together
-is committed together and the two do not fight for the interpreter lock meanwhile. Source: ``DECISIONS.md`` "Writer", ``DESIGN.md`` §3 and §6.
+thread. An event loop wakes it when all that was ready to run has run: what arrived together is committed
+together, and the two do not fight for the interpreter lock meanwhile. Source: ``DECISIONS.md`` "Writer",
+``DESIGN.md`` §3 and §6.
 """
 
 from __future__ import annotations
@@ -282,7 +283,7 @@ class Writer:
             for entry in entries:
                 self._commit([entry])
         else:
-            self._healthy = True
+            self._recover()
             self.committed += len(batches)
             self._backfill(len(batches))
             if self._journal is not None:
@@ -300,7 +301,7 @@ class Writer:
 
     def _probe(self, appender: Appender) -> None:
         appender.probe(self._now_ms())
-        self._healthy = True
+        self._recover()
 
     def _backfill(self, count: int) -> None:
         self._unfilled += count
@@ -317,6 +318,11 @@ class Writer:
             _log.error("verdicts cannot be recorded: %s", message)
         self._healthy = False
         self._last_error = message
+
+    def _recover(self) -> None:
+        if not self._healthy:
+            _log.warning("verdicts are recorded again")
+        self._healthy = True
 
     def _leave(self) -> None:
         """Fail what still waits, so that nobody waits for a thread that is gone."""

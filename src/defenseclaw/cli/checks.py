@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shlex
 import shutil
+import socket
 import stat
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from defenseclaw import __version__
+from defenseclaw import __version__, daemon
 from defenseclaw.cli.agents import survey
 from defenseclaw.cli.client import version_in
 from defenseclaw.cli.context import App
@@ -21,7 +23,9 @@ from defenseclaw.config import document, files, keys
 from defenseclaw.config.load import configured_connectors, load, posture
 from defenseclaw.config.schema import Config
 from defenseclaw.config.token import CANONICAL, resolve_token
-from defenseclaw.connectors.base import Check, SetupOptions, by_any_name, registry
+from defenseclaw.connectors import files as backups
+from defenseclaw.connectors import hookscript
+from defenseclaw.connectors.base import Check, Connector, Host, SetupOptions, by_any_name, registry
 from defenseclaw.errors import DefenseClawError, Unavailable
 
 START = "defenseclaw-gateway start"
@@ -41,6 +45,7 @@ def run_checks(app: App) -> list[Check]:
         ("Audit store", lambda: _check_store(app)),
         ("Sidecar API", lambda: _check_gateway(app, config)),
         ("curl", lambda: _check_curl(app)),
+        ("Hooks", lambda: _check_switch(app)),
         ("Agents", lambda: _check_agents(app, config)),
         ("Connector residue", lambda: _check_residue(app, config)),
         ("Hook failures", lambda: _check_failures(app)),
@@ -101,9 +106,19 @@ def _check_packs(config: Config) -> Iterator[Check]:
         try:
             rules = load_rules(pack)
         except DefenseClawError as error:
-            yield Check(status="fail", label=label, detail=error.message, mend="defenseclaw config validate")
+            mend = " && ".join(_without_pack(config, pack))
+            yield Check(status="fail", label=label, detail=error.message, mend=mend)
         else:
             yield Check(status="pass", label=label, detail=f"{len(rules.rules)} rules")
+
+
+def _without_pack(config: Config, pack: str) -> Iterator[str]:
+    """Yield what takes ``pack`` out of use wherever it is named."""
+    for name, own in config.guardrail.connectors.items():
+        if own.rule_pack_dir == pack:
+            yield f"defenseclaw config set guardrail.connectors.{name}.rule_pack_dir --unset"
+    if config.guardrail.rule_pack_dir == pack:
+        yield "defenseclaw config set guardrail.rule_pack_dir default"
 
 
 def _check_permissions(app: App) -> Iterator[Check]:
@@ -113,21 +128,26 @@ def _check_permissions(app: App) -> Iterator[Check]:
             status="fail", label="Data directory", detail=f"{root} does not exist", mend="defenseclaw init"
         )
         return
-    open_to_others = [
-        path
-        for path in (root, app.data.config, app.data.env_file, app.data.audit_db, app.data.hooks)
-        if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077
-    ]
-    for path in open_to_others:
-        mode = "700" if path.is_dir() else "600"
+    exposed = [path for path in (root, *sorted(root.rglob("*"))) if _is_exposed(path)]
+    if exposed:
+        shown = ", ".join(map(str, exposed[:3])) + (f" and {len(exposed) - 3} more" if exposed[3:] else "")
         yield Check(
             status="fail",
             label="Data directory",
-            detail=f"{path} is open to other users",
-            mend=f"chmod {mode} {path}",
+            detail=f"open to other users: {shown}",
+            mend=f"chmod -R go-rwx {shlex.quote(str(root))}",
         )
-    if not open_to_others:
+    else:
         yield Check(status="pass", label="Data directory", detail=f"{root} is closed to other users")
+
+
+def _is_exposed(path: Path) -> bool:
+    """Whether others may read, change or enter it; what vanished meanwhile is not there to expose."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return False
+    return not stat.S_ISLNK(found.st_mode) and bool(stat.S_IMODE(found.st_mode) & 0o077)
 
 
 def _check_token(app: App, config: Config) -> Iterator[Check]:
@@ -150,13 +170,12 @@ def _check_gateway(app: App, config: Config) -> Iterator[Check]:
     try:
         health = gateway.send("GET", "/health")
     except Unavailable as error:
-        yield Check(status="fail", label="Sidecar API", detail=error.message, mend=START)
+        yield _no_gateway(app, config, error.message)
         yield Check(status="skip", label="Gateway readiness", detail="the gateway does not answer")
         return
-    if health.status != 200:
-        yield Check(
-            status="fail", label="Sidecar API", detail=f"/health answers {health.status}", mend=RESTART
-        )
+    if health.status != 200 or "provenance" not in health.body:
+        detail = f"what answers at {gateway.url} is not a DefenseClaw gateway"
+        yield _no_gateway(app, config, detail)
         return
     running = version_in(health.body)
     if running and running != __version__:
@@ -169,6 +188,33 @@ def _check_gateway(app: App, config: Config) -> Iterator[Check]:
     else:
         yield Check(status="pass", label="Sidecar API", detail=f"{gateway.url} {running}".rstrip())
     yield _readiness(app, config)
+
+
+def _no_gateway(app: App, config: Config, detail: str) -> Check:
+    """Return the row that tells a gateway that hangs, one that is down, and somebody else on its port."""
+    host, port = app.address(config)
+    if daemon.PidFile(app.data.pid_file).running() is not None:
+        mend = RESTART
+    elif not _is_taken(host, port):
+        mend = START
+    else:
+        detail = f"port {port} is taken by another program: {detail}"
+        mend = f"defenseclaw config set gateway.api_port {_free_port(host, port)} && {START}"
+    return Check(status="fail", label="Sidecar API", detail=detail, mend=mend)
+
+
+def _is_taken(host: str, port: int) -> bool:
+    try:
+        with socket.create_connection((host, port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def _free_port(host: str, taken: int) -> int:
+    """Return a port near ``taken`` on which nothing listens."""
+    near = (port for port in range(taken + 1, min(taken + 100, 65536)) if not _is_taken(host, port))
+    return next(near, 18970)
 
 
 def _readiness(app: App, config: Config) -> Check:
@@ -192,15 +238,27 @@ def _readiness(app: App, config: Config) -> Check:
 
 
 def _check_curl(app: App) -> Iterator[Check]:
-    found = shutil.which("curl", path=app.env.get("PATH"))
+    found = hookscript.find_curl()
     if found:
         yield Check(status="pass", label="curl", detail=found)
-    else:
+        return
+    managers = {"apt-get": "apt-get install curl", "dnf": "dnf install curl", "apk": "apk add curl"}
+    install = next(
+        (f"sudo {how}" for tool, how in managers.items() if shutil.which(tool, path=app.env.get("PATH"))),
+        "install curl with the package manager of this system",
+    )
+    places = ", ".join(hookscript.CURL_PATHS)
+    yield Check(status="fail", label="curl", detail=f"hook scripts need it; not at {places}", mend=install)
+
+
+def _check_switch(app: App) -> Iterator[Check]:
+    switch = app.data.root / ".disabled"
+    if switch.exists():
         yield Check(
             status="fail",
-            label="curl",
-            detail="hook scripts need it and PATH has none",
-            mend="install curl with the package manager of this system",
+            label="Hooks",
+            detail=f"{switch} switches every hook off: agents are not governed and nothing is recorded",
+            mend=f"rm {shlex.quote(str(switch))}",
         )
 
 
@@ -225,7 +283,9 @@ def _check_agents(app: App, config: Config) -> Iterator[Check]:
         yield Check(
             status="pass", label=f"Mode [{agent.name}]", detail=f"{chosen.mode}, fail {chosen.fail_mode}"
         )
-        yield from registry()[agent.name].check(host, options)
+        connector = registry()[agent.name]
+        yield from connector.check(host, options)
+        yield _check_backups(host, connector)
     for name in configured_connectors(config):
         if by_any_name(name) is None:
             yield Check(
@@ -234,6 +294,21 @@ def _check_agents(app: App, config: Config) -> Iterator[Check]:
                 detail="no connector has this name",
                 mend=f"defenseclaw config set {_key_naming(config, name)} --unset",
             )
+
+
+def _check_backups(host: Host, connector: Connector) -> Check:
+    """Return whether a removal could put the agent's files back as they were."""
+    label, mend = f"Originals [{connector.name}]", f"defenseclaw setup {connector.command_name}"
+    folder = backups.folder(host, connector.name)
+    try:
+        kept = backups.backups(host, connector.name)
+    except DefenseClawError as error:
+        mend = f"rm -r {shlex.quote(str(folder))} && {mend}"
+        return Check(status="fail", label=label, detail=error.message, mend=mend)
+    if not kept:
+        detail = f"none are kept in {folder}; a removal would only clean the agent's files"
+        return Check(status="warn", label=label, detail=detail, mend=mend)
+    return Check(status="pass", label=label, detail=f"{len(kept)} kept in {folder}")
 
 
 def _key_naming(config: Config, name: str) -> str:
@@ -307,8 +382,19 @@ def _check_store(app: App) -> Iterator[Check]:
             mend=START,
         )
         return
-    problem, summary = integrity(path)
+    try:
+        problem, summary = integrity(path)
+    except DefenseClawError as error:
+        problem, summary = error.message, ""
     if problem:
-        yield Check(status="fail", label="Audit store", detail=problem, mend="defenseclaw audit verify")
+        yield Check(status="fail", label="Audit store", detail=problem, mend=_new_store(app))
     else:
         yield Check(status="pass", label="Audit store", detail=summary)
+
+
+def _new_store(app: App) -> str:
+    """Return what puts a damaged store aside, for whoever looks into it, and begins a new one."""
+    aside = shlex.quote(str(app.data.root / f"damaged-{datetime.now(UTC):%Y%m%dT%H%M%S}"))
+    store = shlex.quote(str(app.data.audit_db))
+    moved = f"mkdir -m 700 {aside} && mv {store}* {aside}"
+    return f"defenseclaw-gateway stop && {moved} && {START}"

@@ -134,9 +134,10 @@ def _did(report: Report, name: str, step: Callable[[], str]) -> bool:
     try:
         report.steps.append(Step(name=name, status="pass", detail=step()))
     except DefenseClawError as error:
-        report.steps.append(Step(name=name, status="fail", detail=error.message, next_command=error.hint))
-        if error.hint:
-            report.next_commands.append(error.hint)
+        mends = error.hint if error.hint.startswith("defenseclaw") else ""
+        detail = error.message if mends or not error.hint else f"{error.message} ({error.hint})"
+        report.steps.append(Step(name=name, status="fail", detail=detail, next_command=mends))
+        report.next_commands += [mends] if mends else []
         return False
     return True
 
@@ -154,9 +155,8 @@ def _install(app: App, report: Report, name: str, wishes: installing.Wishes) -> 
     connector = installing.connector_named(name)
     done = installing.install(app, connector, wishes, yes=True, quiet=True, dry_run=False)
     report.connector = connector.name
-    if done.plan.restart_hint:
-        report.next_commands.append(done.plan.restart_hint)
-    return f"{connector.title}: {done.status}, {done.mode}, fail {done.fail_mode}"
+    said = f"{connector.title}: {done.status}, {done.mode}, fail {done.fail_mode}"
+    return f"{said}. {done.plan.restart_hint}" if done.plan.restart_hint else said
 
 
 def _start(app: App, config: Config) -> str:

@@ -5,9 +5,11 @@ The store's libraries take longer to import than most commands to run, so they w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +19,10 @@ if TYPE_CHECKING:
     from defenseclaw.audit.chain import VerifyReport
     from defenseclaw.audit.records import AuditRow, ScanRow
     from defenseclaw.audit.store import Store
+    from defenseclaw.cli.context import App
 
+SAME_THING_S = 5.0
+"""Rows about the same call or text lie this close together."""
 VERIFIED_IN_PASSING = 50_000
 """Up to this many rows ``doctor`` walks the whole chain; above it, it checks the signed head."""
 _RECENT_ROWS = 256
@@ -55,12 +60,108 @@ def opened(path: Path) -> Iterator[Store]:
         store.close()
 
 
-def alerts(path: Path, limit: int, connector: str) -> list[dict[str, Any]]:
-    """Return alerts as filled columns with their ``seq``, newest first."""
+def alerts(path: Path, limit: int, connector: str, acknowledged: bool = False) -> list[dict[str, Any]]:
+    """Return alerts as filled columns with their ``seq``, newest first.
+
+    With ``acknowledged``, acknowledged ones are among them and marked ``acknowledged: true``.
+    """
     if not path.exists():
         return []
     with opened(path) as store:
-        return [{"seq": seq, **columns(row)} for seq, row in store.alerts(limit, connector=connector)]
+        rows = store.alerts(limit, connector=connector, acknowledged=acknowledged)
+        waiting = {seq for seq, _ in store.alerts(limit, connector=connector)} if acknowledged else set()
+    found = [{"seq": seq, **columns(row)} for seq, row in rows]
+    for each in found:
+        if acknowledged and each["seq"] not in waiting:
+            each["acknowledged"] = True
+    return found
+
+
+def acknowledge(app: App, severities: Sequence[str], connector: str) -> int:
+    """Acknowledge alerts and record who did; return how many there were. Nothing is rewritten.
+
+    Args:
+        app: Where the store is.
+        severities: Only these; empty means all.
+        connector: Only alerts of this connector, when not empty.
+
+    Raises:
+        StoreUnavailable: the store cannot be read or written.
+    """
+    path = app.data.audit_db
+    if not path.exists():
+        return 0
+    from defenseclaw.audit.readers import ALERT_SEVERITIES
+    from defenseclaw.audit.store import Store
+    from defenseclaw.cli.record import acknowledgement
+
+    wanted = tuple(severities) or ALERT_SEVERITIES
+    store = Store.open(path)
+    try:
+        if not store.alerts(1, connector=connector, severities=wanted):
+            return 0
+        row = acknowledgement(app, severities=wanted, connector=connector)
+        return store.acknowledge(row, severities=wanted, connector=connector)
+    finally:
+        store.close()
+
+
+def grouped(rows: Sequence[dict[str, Any]]) -> list[list[tuple[int, dict[str, Any]]]]:
+    """Put rows together in which different hooks of an agent reported the same call or text.
+
+    Same agent, session, kind of event, tool and rules, within :data:`SAME_THING_S`, each from another hook:
+    the same hook twice is two calls, and so are two tool call ids.
+
+    Args:
+        rows: Alerts, newest first, as :func:`alerts` returns them.
+
+    Returns:
+        Groups of (number, row), in the order of their newest row; numbers count from 1.
+    """
+    groups: list[list[tuple[int, dict[str, Any]]]] = []
+    latest: dict[tuple[object, ...], list[tuple[int, dict[str, Any]]]] = {}
+    for number, row in enumerate(rows, 1):
+        key = _subject(row)
+        group = latest.get(key) if key else None
+        if group is not None and all(_is_repeated(row, other) for _, other in group):
+            group.append((number, row))
+            continue
+        group = [(number, row)]
+        groups.append(group)
+        if key:
+            latest[key] = group
+    return groups
+
+
+def _subject(row: dict[str, Any]) -> tuple[object, ...] | None:
+    """Return what rows about one thing share, None for a row that stands for itself."""
+    from defenseclaw.connectors.base import by_any_name
+
+    rules = (row.get("structured") or {}).get("rule_ids")
+    connector = by_any_name(str(row.get("connector", "")))
+    if connector is None or not isinstance(rules, list) or not row.get("session_id"):
+        return None
+    kind = connector.kind_of(str(row.get("target", "")))
+    shared = (row["session_id"], row.get("agent_id"), row.get("tool_name"), row.get("acknowledged"))
+    return connector.name, kind, tuple(sorted(map(str, rules))), *shared
+
+
+def _is_repeated(row: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether another hook says again what ``other`` says; of the same subject they are."""
+    ids = {each["tool_id"] for each in (row, other) if each.get("tool_id")}
+    return (
+        row.get("target") != other.get("target")
+        and len(ids) < 2
+        and _seconds_between(row, other) <= SAME_THING_S
+    )
+
+
+def _seconds_between(row: dict[str, Any], other: dict[str, Any]) -> float:
+    try:
+        first, second = (datetime.fromisoformat(str(each["timestamp"])) for each in (row, other))
+    except ValueError:
+        return float("inf")
+    return abs((second - first).total_seconds())
 
 
 def evaluation(path: Path, evaluation_id: str) -> Recorded | None:
@@ -82,9 +183,21 @@ def evaluation_of_request(path: Path, request_id: str) -> str:
 def activity(path: Path) -> dict[str, int]:
     """Return how much is on record."""
     if not path.exists():
-        return {"events": 0, "active_alerts": 0}
+        return {"events": 0, "total_scans": 0, "active_alerts": 0}
     with opened(path) as store:
-        return {"events": store.count(), "active_alerts": len(store.alerts(_COUNTED_ALERTS))}
+        return {
+            "events": store.count(),
+            "total_scans": store.count_evaluations(),
+            "active_alerts": len(store.alerts(_COUNTED_ALERTS)),
+        }
+
+
+def listed(path: Path) -> Counter[tuple[str, str]]:
+    """Return how many entries the lists hold, by (kind of target, ``block`` or ``allow``)."""
+    if not path.exists():
+        return Counter()
+    with opened(path) as store:
+        return Counter((entry.target_type, entry.install) for entry in store.entries())
 
 
 def verified(path: Path) -> VerifyReport:

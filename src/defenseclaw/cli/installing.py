@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from defenseclaw import daemon
 from defenseclaw.cli.context import App
 from defenseclaw.cli.output import confirm, print_table, print_warning
 from defenseclaw.cli.validation import validate_candidate
@@ -152,8 +153,10 @@ def install(
 def refresh_runtime(app: App) -> list[str]:
     """Tell installed hooks and bridges the present fail mode and address; return what could not be told.
 
-    The running gateway does the same; this holds while it is down.
+    A running gateway does it itself, with the address on which it really listens.
     """
+    if daemon.PidFile(app.data.pid_file).running() is not None:
+        return []
     config = app.config()
     host = app.host(config)
     problems = []
@@ -317,9 +320,10 @@ def _apply(app: App, host: Host, connector: Connector, plan: Plan, edits: dict[s
 def _state(host: Host, config: Config, connector: Connector) -> dict[str, Any]:
     """Return what a setup changes about a connector, for the record."""
     chosen = posture(config, connector.name)
+    named = {known.name for name in configured_connectors(config) if (known := by_any_name(name))}
     return {
         "installed": bool(files.backups(host, connector.name)),
-        "enabled": chosen.enabled,
+        "enabled": chosen.enabled and connector.name in named,
         "mode": str(chosen.mode),
         "fail_mode": str(chosen.fail_mode),
         "rule_pack": chosen.rule_pack,

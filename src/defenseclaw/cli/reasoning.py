@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -149,7 +149,7 @@ def show_recorded(app: App, recorded: Recorded, *, as_json: bool) -> None:
         ]
         print_json({"row": recorded.row, "findings": findings, "trail": recorded.trail})
         return
-    print_fields([(name, value) for name, value in recorded.row.items() if value not in ("", None, {})])
+    _show_row(recorded.row)
     for finding in recorded.findings:
         rule = advice[finding["rule_id"]]
         print_heading(f"{finding['rule_id']}: {finding['title']} ({finding['severity']})")
@@ -166,6 +166,25 @@ def show_recorded(app: App, recorded: Recorded, *, as_json: bool) -> None:
         print_heading("Decision")
         for number, step in enumerate(recorded.trail, 1):
             click.echo(f"  {number}. {printable(step)}")
+
+
+_ROW_IDS = ("evaluation_id", "session_id", "request_id", "trace_id", "tool_id")
+
+
+def _show_row(row: Mapping[str, Any]) -> None:
+    """Print what was decided about what, then the ids that join it to other records."""
+    told = row.get("structured") or {}
+    action, raw = str(told.get("action", row["action"])), str(told.get("raw_action", ""))
+    would = f" (would {raw})" if raw not in ("", action) else ""
+    what = (row.get("agent_name") or row.get("connector"), row["target"], row.get("tool_name"))
+    fields = [
+        ("What", " ".join(str(each) for each in what if each)),
+        ("When", row["timestamp"]),
+        ("Verdict", f"{action}{would}, {told.get('severity', row['severity'])}"),
+        ("Mode", str(told.get("mode", "?"))),
+        ("Recorded as", f"{row['action']} {row['id']}"),
+    ]
+    print_fields([*fields, *((name, row[name]) for name in _ROW_IDS if row.get(name))])
 
 
 def _show_facts(facts: Facts) -> None:

@@ -81,9 +81,9 @@ def record_config_change(app: App, before: Config) -> None:
         record(app, "config-update", target_type="config", target=",".join(keys), before=old, after=new)
 
 
-def acknowledgement(app: App, *, severities: Iterable[str], connector: str, alerts: int) -> Batch:
+def acknowledgement(app: App, *, severities: Iterable[str], connector: str) -> Batch:
     """Return the row of an acknowledgement, for the store to write together with it."""
-    scope = {"severities": ",".join(severities), "connector": connector or "all", "alerts": alerts}
+    scope = {"severities": ",".join(severities), "connector": connector or "all"}
     return _batch(app, "acknowledge-alerts", "alerts", connector or "all", None, scope, "", connector)
 
 
@@ -96,17 +96,16 @@ def gateway_records(app: App, config: Config) -> bool:
 
 def values_of(config: Config, keys: Iterable[str]) -> dict[str, Any]:
     """Return the values at dotted paths, None for those that are not there; secrets as ``had_value``."""
-    import msgspec
-
-    whole = msgspec.to_builtins(config)
-    found = {key: _at(whole, key) for key in keys}
+    found = {key: _at(config, key) for key in keys}
     return {key: {"had_value": bool(value)} if key in SECRET_KEYS else value for key, value in found.items()}
 
 
-def _at(value: Any, key: str) -> Any:  # noqa: ANN401 - any node of the configuration
+def _at(section: object, key: str) -> Any:  # noqa: ANN401 - any node of the configuration
+    from msgspec import to_builtins
+
     for name in key.split("."):
-        value = value.get(name) if isinstance(value, dict) else None
-    return value
+        section = section.get(name) if isinstance(section, dict) else getattr(section, name, None)
+    return to_builtins(section)
 
 
 def _batch(

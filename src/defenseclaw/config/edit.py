@@ -31,7 +31,7 @@ guardrail:
   # What happens when no decision can be had (gateway down): open or closed.
   # Left out: open in observe, closed in action.
   # hook_fail_mode: closed
-  # default, strict, permissive, or a directory with a rule pack of your own.
+  # default, strict or permissive.
   rule_pack_dir: default
 
 gateway:

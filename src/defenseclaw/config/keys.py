@@ -1,6 +1,7 @@
 """Every key of the configuration by its dotted path: type, default, meaning, and what is not one.
 
-``config set``, ``config validate`` and ``docs/reference/configuration.md`` read this; the schema is the only source.
+``config set``, ``config validate`` and ``docs/reference/configuration.md`` read this; the schema is the only
+source.
 """
 
 from __future__ import annotations

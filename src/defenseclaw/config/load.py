@@ -29,6 +29,7 @@ RESTART_ONLY = frozenset(
 )
 """Keys a running gateway cannot take up: its listener and its store are built from them."""
 
+_POSTURES_CACHED = 64
 _FREE_KEY = "[...]"
 _AT = re.compile(r" - at `(key` in `)?\$(?P<path>[^`]*)`$")
 _STEP = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<index>\d+)\]|(?P<free>\[\.\.\.\])")
@@ -138,6 +139,7 @@ class ConfigHolder:
         self._validate = validate
         self._current = self._read()
         self._running = self._current
+        self._postures: dict[str, Posture] = {}
         self.generation = 1
         self.last_error = ""
         self.changed: tuple[str, ...] = ()
@@ -158,11 +160,14 @@ class ConfigHolder:
     def reload(self) -> bool:
         """Read the file again; return whether the running configuration changed.
 
-        An invalid file changes nothing but ``last_error``. With ``gateway.config_reload.mode: restart``
+        An invalid file changes nothing but ``last_error``; so does one that is gone, since the defaults would
+        quietly end enforcement. With ``gateway.config_reload.mode: restart``
         a valid one only fills ``restart_required``.
         """
         try:
             candidate = self._read()
+            if not self.path.exists():
+                raise ConfigError("the configuration file is gone", hint="restore it")
         except DefenseClawError as error:
             self.last_error = error.message
             return False
@@ -176,12 +181,19 @@ class ConfigHolder:
         if not changed:
             return False
         self._current, self.changed = candidate, changed
+        self._postures = {}
         self.generation += 1
         return True
 
     def posture(self, connector: str) -> Posture:
         """Return the posture of ``connector``, see :func:`posture`."""
-        return posture(self._current, connector)
+        postures = self._postures
+        known = postures.get(connector)
+        if known is None:
+            if len(postures) >= _POSTURES_CACHED:  # a caller may name any connector
+                postures.clear()
+            known = postures[connector] = posture(self._current, connector)
+        return known
 
     def active_connectors(self) -> tuple[str, ...]:
         """Return the names of governed connectors, see :func:`active_connectors`."""
@@ -228,6 +240,9 @@ def _explained(error: msgspec.ValidationError, parsed: document.Document, origin
     text = str(error)
     match = _AT.search(text)
     problem = text[: match.start()] if match else text
+    if problem.startswith("Invalid enum value"):
+        # The value stays out: a secret in the wrong place must not get into a log or to ``/health``.
+        problem = "not one of the values it takes"
     keys = _keys(match["path"] if match else "", parsed.data)
     line = parsed.line_of(keys)
     where = f"{origin}:{line}" if line else origin

@@ -1,7 +1,7 @@
 """The configuration, typed and documented. ``config.yaml`` decodes into :class:`Config`.
 
 Key names and defaults: ``spec/cli-and-config.md`` §5-§9, as ruled in ``DECISIONS.md``. Unknown keys are
-kept in the file and ignored here. Each field's sentence becomes its row in ``docs/reference/configuration.md``.
+kept in the file and ignored here. Each field's sentence becomes its row in the configuration reference.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class ConnectorGuardrail(Section, frozen=True):
     ] = None
     block_message: Annotated[str | None, Meta(description="Text shown to the agent on a block.")] = None
     rule_pack_dir: Annotated[
-        str | None, Meta(description="Rule pack: `default`, `strict`, `permissive` or a directory.")
+        str | None, Meta(description="Rule pack: `default`, `strict` or `permissive`.")
     ] = None
     hilt: Hilt | None = None
 
@@ -88,7 +88,7 @@ class Guardrail(Section, frozen=True):
     ] = None
     block_message: Annotated[str, Meta(description="Text shown to the agent on a block.")] = ""
     rule_pack_dir: Annotated[
-        str, Meta(description="Rule pack: `default`, `strict`, `permissive` or a directory.")
+        str, Meta(description="Rule pack: `default`, `strict` or `permissive`.")
     ] = "default"
     connector: Annotated[
         str, Meta(description="Primary connector; its mode is the legacy `connector_mode`.")

@@ -69,6 +69,8 @@ from defenseclaw.vocabulary import (
 
 MIN_VERSION = (2, 1, 152)
 """First release with the events below. Source: ``spec/connectors.md`` §6.1, claudecode-hooks-v1."""
+PROVEN_VERSION = (2, 1, 197)
+"""Release against which events, payloads and answers were measured last."""
 SCRIPT = "claude-code-hook"
 SETTINGS = "settings.json"
 """Logical name of the backup, and the file's name."""
@@ -247,8 +249,7 @@ class ClaudeCode(Connector):
         document = read_settings(settings, now.content)
         self._refuse_switched_off(host, options, settings, document)
         set_hooks(document, _wanted(host), _owned_commands(host))
-        closed = {event: answer for event in _REGISTRATIONS if (answer := closed_answer(event))}
-        script = hookscript.render(host, self, SCRIPT, closed)
+        script = self._script(host)
         token = runtime.setup_token(host, self.name)
         return Plan(
             changes=(
@@ -300,8 +301,8 @@ class ClaudeCode(Connector):
         return Plan(
             changes=tuple(changes),
             restart_hint=(
-                "Claude Code sessions that still run go on, ungoverned; until they are restarted they may say "
-                "that our hook script is not found."
+                "Running Claude Code sessions go on, ungoverned; until they are restarted they may say that "
+                "our hook script is not found, which stops nothing."
             ),
         )
 
@@ -310,8 +311,8 @@ class ClaudeCode(Connector):
         return (
             self._check_agent(host, options),
             *self._check_settings(host, options),
-            hookscript.check_script(host, self, SCRIPT),
-            hookscript.check_runtime(host, self, options.fail_mode),
+            hookscript.check_script(host, self, SCRIPT, lambda: self._script(host)),
+            hookscript.check_runtime(host, self, options.fail_mode, uses_curl=True),
         )
 
     def protected_paths(self, host: Host) -> tuple[str, ...]:
@@ -319,6 +320,10 @@ class ClaudeCode(Connector):
         folder = settings_path(host).parent
         homes = {folder, host.home / ".claude", *(each.parent for each in _recorded(host))}
         return tuple(sorted(str(home / each) for home in homes for each in (SETTINGS, "settings.local.json")))
+
+    def _script(self, host: Host) -> bytes:
+        closed = {event: answer for event in _REGISTRATIONS if (answer := closed_answer(event))}
+        return hookscript.render(host, self, SCRIPT, closed)
 
     def _configured(self, host: Host, settings: Path) -> bool:
         try:
@@ -369,14 +374,21 @@ class ClaudeCode(Connector):
         detected = self.detect(host)
         if not detected.found:
             detail = detected.problem or "`claude` is not on PATH"
-            return Check(status="warn", label="Claude Code", detail=detail)
+            return Check(
+                status="warn", label=self.title, detail=detail, mend="defenseclaw setup remove claude-code"
+            )
+        place = f"{detected.version} at {detected.executable}"
         problem = _version_problem(detected.version)
-        status = "pass" if not problem else ("fail" if options.mode is Mode.ACTION else "warn")
-        return Check(
-            status=status,
-            label="Claude Code",
-            detail=problem or f"{detected.version} at {detected.executable}",
-        )
+        if problem:
+            status = "fail" if options.mode is Mode.ACTION else "warn"
+            return Check(status=status, label=self.title, detail=problem, mend="claude update")
+        if probes.version_tuple(detected.version)[:2] > PROVEN_VERSION[:2]:
+            proven = ".".join(map(str, PROVEN_VERSION))
+            detail = (
+                f"{place}; hooks were last proven with {proven}: see that `defenseclaw alerts` lists them"
+            )
+            return Check(status="warn", label=self.title, detail=detail)
+        return Check(status="pass", label=self.title, detail=place)
 
     def _check_settings(self, host: Host, options: SetupOptions) -> Iterator[Check]:
         settings = settings_path(host)

@@ -84,10 +84,10 @@ def backups(host: Host, connector: str) -> tuple[Backup, ...]:
     Raises:
         SetupError: a record is not readable or not what it says it is.
     """
-    folder = _folder(host, connector)
-    if not folder.is_dir():
+    kept = folder(host, connector)
+    if not kept.is_dir():
         return ()
-    return tuple(_load(path, connector) for path in sorted(folder.glob("*.json")))
+    return tuple(_load(path, connector) for path in sorted(kept.glob("*.json")))
 
 
 def recorded_path(host: Host, connector: str, logical: str) -> Path | None:
@@ -121,7 +121,8 @@ def _apply_one(work: disk.Transaction, host: Host, connector: Connector, change:
     mode = change.mode if now.content is None or _ours(host, change) else now.mode
     differs = now.content != change.content or (change.content is not None and now.mode != mode)
     backup = _find(host, connector.name, change.logical) if change.logical else None
-    if change.logical and backup is None and differs:
+    lost = bool(change.logical) and backup is None
+    if lost:
         backup = _capture(host, connector, change, now)
     elif backup is not None and differs and not backup.matches(now.digest):
         backup = replace(backup, post_sha256=_EDITED)
@@ -130,7 +131,7 @@ def _apply_one(work: disk.Transaction, host: Host, connector: Connector, change:
         created = []
     else:
         created = work.put(change.path, change.content, mode)
-    if backup is not None and differs:
+    if backup is not None and (differs or lost):
         post = _EDITED if backup.post_sha256 == _EDITED else disk.digest(change.content)
         kept = (*backup.created_dirs, *(each for each in created if each not in backup.created_dirs))
         _store(work, host, replace(backup, post_sha256=post, created_dirs=kept))
@@ -138,9 +139,9 @@ def _apply_one(work: disk.Transaction, host: Host, connector: Connector, change:
 
 
 def _capture(host: Host, connector: Connector, change: Change, now: disk.Snapshot) -> Backup:
-    """Entries of ours from a setup whose record was lost do not belong into the original."""
-    pristine = now.content
-    if pristine is not None:
+    """What is ours already, from a setup whose record was lost, does not belong into the original."""
+    pristine = None if now.content == change.content else now.content
+    if now.content is not None:
         for cleaned in connector.plan_teardown(host).changes:
             if cleaned.path == change.path:
                 pristine = cleaned.content
@@ -194,8 +195,8 @@ def _drop_directories(work: disk.Transaction, host: Host, connector: str, record
     created = {directory for each in records for directory in each.created_dirs}
     for directory in sorted(created, key=lambda each: len(each.parts), reverse=True):
         work.drop_directory(directory)
-    work.drop_directory(_folder(host, connector))
-    work.drop_directory(_folder(host, connector).parent)
+    work.drop_directory(folder(host, connector))
+    work.drop_directory(folder(host, connector).parent)
     work.drop_directory(host.data_dir / "hooks" / "__pycache__")
     work.drop_directory(host.data_dir / "hooks")
 
@@ -204,12 +205,13 @@ def _ours(host: Host, change: Change) -> bool:
     return not change.logical or change.path.is_relative_to(host.data_dir)
 
 
-def _folder(host: Host, connector: str) -> Path:
+def folder(host: Host, connector: str) -> Path:
+    """Return where the backup records of a connector are kept."""
     return host.data_dir / "connector_backups" / connector
 
 
 def _record_path(host: Host, connector: str, logical: str) -> Path:
-    return _folder(host, connector) / (re.sub(r"[/\\: ]", "_", logical) + ".json")
+    return folder(host, connector) / (re.sub(r"[/\\: ]", "_", logical) + ".json")
 
 
 def _find(host: Host, connector: str, logical: str) -> Backup | None:

@@ -8,10 +8,9 @@ the agent's own. Source: ``DECISIONS.md`` "What a hook script does"; ``spec/conn
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -86,23 +85,31 @@ def _quoted(text: str) -> str:
     return text.replace("'", "'\\''")
 
 
-def check_script(host: Host, connector: Connector, name: str) -> Check:
-    """Return doctor's row about the script: there, ours, runnable, and curl with it."""
+def check_script(host: Host, connector: Connector, name: str, wanted: Callable[[], bytes]) -> Check:
+    """Return doctor's row about the script: there, as setup would render it, runnable.
+
+    Args:
+        host: The machine.
+        connector: The agent it is for.
+        name: Name of the hook.
+        wanted: Renders it, see :func:`render`.
+    """
     path = script_path(host, name)
     mend = f"defenseclaw setup {connector.command_name}"
-    if not find_curl():
-        wanted = f"not at {', '.join(CURL_PATHS)}"
-        return Check(status="fail", label="curl", detail=wanted, mend="install curl")
     try:
-        content = disk.look(path).content or b""
+        now, content = disk.look(path), wanted()
     except SetupError as error:
         return Check(status="fail", label="Hook script", detail=error.message, mend=mend)
-    if MARKER.encode() not in content.splitlines()[1:2] or not os.access(path, os.X_OK):
-        return Check(status="fail", label="Hook script", detail=f"{path} is missing or not ours", mend=mend)
+    if now.content is None:
+        return Check(status="fail", label="Hook script", detail=f"{path} is missing", mend=mend)
+    if now.content != content or path.is_symlink():
+        return Check(status="fail", label="Hook script", detail=f"{path} was changed", mend=mend)
+    if now.mode != 0o700:
+        return Check(status="fail", label="Hook script", detail=f"{path} has mode {now.mode:o}", mend=mend)
     return Check(status="pass", label="Hook script", detail=str(path))
 
 
-def check_runtime(host: Host, connector: Connector, fail_mode: FailMode) -> Check:
+def check_runtime(host: Host, connector: Connector, fail_mode: FailMode, *, uses_curl: bool) -> Check:
     """Return doctor's row about token, address and fail mode as agents' processes see them."""
     mend = f"defenseclaw setup {connector.command_name}"
     try:
@@ -118,4 +125,8 @@ def check_runtime(host: Host, connector: Connector, fail_mode: FailMode) -> Chec
     if (found.gateway, found.fail_mode) != (address, fail_mode):
         detail = f"says {found.gateway}, fail {found.fail_mode}; configured {address}, fail {fail_mode}"
         return Check(status="warn", label="Hook runtime", detail=detail, mend=mend)
+    for wanted in runtime.runtime_changes(host, connector, fail_mode, token=token, uses_curl=uses_curl):
+        if disk.look(wanted.path).content != wanted.content:
+            detail = f"{wanted.path} is missing or changed"
+            return Check(status="fail", label="Hook runtime", detail=detail, mend=mend)
     return Check(status="pass", label="Hook runtime", detail=f"gateway {address}, fail {fail_mode}")

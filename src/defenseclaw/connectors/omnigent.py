@@ -245,7 +245,7 @@ class OmniGent(Connector):
             self._check_python(host),
             self._check_bridge(host),
             *self._check_config(host),
-            check_runtime(host, self, options.fail_mode),
+            check_runtime(host, self, options.fail_mode, uses_curl=False),
         )
 
     def protected_paths(self, host: Host) -> tuple[str, ...]:

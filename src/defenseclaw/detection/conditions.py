@@ -11,7 +11,7 @@ Source: ``spec/guardrail.md`` §6.3-§6.5.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -77,9 +77,28 @@ class Condition:
             return answer
         raise EvaluationError(self.rule_id)
 
+    def activation(self, bindings: Mapping[str, Any]) -> cel.Activation:
+        """Return what the condition is evaluated over."""
+        try:
+            return _ENVIRONMENT.Activation(bindings)
+        except RuntimeError:  # CEL cannot take in lone surrogates
+            return _ENVIRONMENT.Activation(_encodable(bindings))
+
+    def bindings(self, facts: Facts, cwd: str) -> dict[str, Any]:
+        """Return the variables the condition sees, as plain maps and lists of the fields that it reads."""
+        fields = self.outline.fields
+        return {
+            **{name: cwd if name == "cwd" else getattr(facts, name) for name in CALL_FIELDS},
+            **{
+                name: [_as_map(each, fields.get(name, ()), fields) for each in getattr(facts, name)]
+                for name in COLLECTIONS
+            },
+        }
+
     def view(self, facts: Facts) -> Facts:
         """Return the facts that can make a difference to the condition; its truth value stays the same."""
-        return replace(facts, **{name: self._relevant(name, facts) for name in COLLECTIONS})
+        relevant: dict[str, Any] = {name: self._relevant(name, facts) for name in COLLECTIONS}
+        return replace(facts, **relevant)
 
     def _relevant(self, collection: str, facts: Facts) -> tuple[Any, ...]:
         keys = self.outline.relevant.get(collection, frozenset())
@@ -104,16 +123,14 @@ class ConditionSet:
         """
         self._conditions = [_compiled(rule_id, source) for rule_id, source in sources]
         self._always: list[int] = []
-        self._index: dict[Key, list[int]] = {}
+        self._index: dict[str, dict[str, dict[str | bool | int, list[int]]]] = {}
+        """Collection → field → value → numbers of the conditions that can hold when it is present."""
         for number, condition in enumerate(self._conditions):
             if condition.outline.keys is None:
                 self._always.append(number)
             for key in condition.outline.keys or ():
-                self._index.setdefault(key, []).append(number)
-        self._fields = {
-            name: sorted({key.field for key in self._index if key.collection == name and key.field})
-            for name in ("", *COLLECTIONS)
-        }
+                values = self._index.setdefault(key.collection, {}).setdefault(key.field, {})
+                values.setdefault(key.value, []).append(number)
 
     def __len__(self) -> int:
         return len(self._conditions)
@@ -126,8 +143,23 @@ class ConditionSet:
     def candidates(self, facts: Facts) -> list[Condition]:
         """Return the conditions whose key is among the facts, in the order they were given."""
         numbers = set(self._always)
-        for key in self._present(facts):
-            numbers.update(self._index.get(key, ()))
+        for name, values in self._index.get("", {}).items():
+            numbers.update(values.get(getattr(facts, name), ()))
+        for collection in COLLECTIONS:
+            elements = getattr(facts, collection)
+            if not elements:
+                continue
+            for name, values in self._index.get(collection, {}).items():
+                if not name:
+                    numbers.update(values[True])
+                    continue
+                for element in elements:
+                    value = getattr(element, name)
+                    if isinstance(value, (frozenset, tuple)):
+                        for each in value:
+                            numbers.update(values.get(each, ()))
+                        value = bool(value)
+                    numbers.update(values.get(value, ()))
         return [self._conditions[number] for number in sorted(numbers)]
 
     def evaluate(self, facts: Facts, cwd: str) -> Iterator[Held]:
@@ -137,19 +169,6 @@ class ConditionSet:
             held = _evaluate(condition, acting, cwd)
             if held is not None:
                 yield held
-
-    def _present(self, facts: Facts) -> set[Key]:
-        present = {Key("", name, getattr(facts, name)) for name in self._fields[""] if name != "cwd"}
-        for collection in COLLECTIONS:
-            elements = getattr(facts, collection)
-            if elements:
-                present.add(Key(collection, "", True))
-            for name in self._fields[collection]:
-                for element in elements:
-                    value = getattr(element, name)
-                    values = value if isinstance(value, (frozenset, tuple)) else (value,)
-                    present.update(Key(collection, name, each) for each in values)
-        return present
 
 
 def without_previews(facts: Facts) -> Facts:
@@ -170,11 +189,11 @@ def _evaluate(condition: Condition, facts: Facts, cwd: str) -> Held | None:
     """Evaluate over all facts, and over those of each command alone if they are too many together."""
     view = condition.view(facts)
     try:
-        if condition.holds(_ENVIRONMENT.Activation(_bindings(view, cwd))):
+        if condition.holds(condition.activation(condition.bindings(view, cwd))):
             return Held(rule_id=condition.rule_id, witness=_witness(condition, view, facts, cwd))
     except EvaluationError:
         for part in _by_command(view):
-            if _holds(condition, _bindings(part, cwd)):
+            if _holds(condition, condition.bindings(part, cwd)):
                 return Held(rule_id=condition.rule_id, witness=_witness(condition, part, facts, cwd))
         return Held(rule_id=condition.rule_id, failed=True)
     return None
@@ -192,13 +211,21 @@ def _by_command(facts: Facts) -> Iterator[Facts]:
         )
 
 
-def _bindings(facts: Facts, cwd: str) -> dict[str, Any]:
-    encoded: dict[str, Any] = _encodable(facts.bindings(cwd))
-    return encoded
+def _as_map(value: Any, names: Iterable[str], fields: Mapping[str, Iterable[str]]) -> dict[str, Any]:  # noqa: ANN401 - any fact
+    """Return a fact as a plain map of the fields ``names``; what is nested in it by its own ``fields``."""
+    out: dict[str, Any] = {}
+    for name in names:
+        item = getattr(value, name)
+        if name == "redirects":
+            item = [_as_map(each, fields.get(name, ()), fields) for each in item]
+        elif isinstance(item, (frozenset, tuple)):
+            item = list(item)
+        out[name] = item
+    return out
 
 
 def _encodable(value: Any) -> Any:  # noqa: ANN401 - bindings nest maps, lists and scalars
-    """Return bindings without lone surrogates, which CEL cannot take in."""
+    """Return bindings without lone surrogates."""
     if isinstance(value, str):
         return encodable(value)
     if isinstance(value, dict):
@@ -210,13 +237,15 @@ def _encodable(value: Any) -> Any:  # noqa: ANN401 - bindings nest maps, lists a
 
 def _has(element: Any, key: Key) -> bool:  # noqa: ANN401 - an element of any collection of facts
     value = getattr(element, key.field)
-    return key.value in value if isinstance(value, (frozenset, tuple)) else bool(value == key.value)
+    if not isinstance(value, (frozenset, tuple)):
+        return bool(value == key.value)
+    return bool(value) if key.value is True else key.value in value
 
 
 def _witness(condition: Condition, view: Facts, facts: Facts, cwd: str) -> Witness:
     """Narrow each list of ``view`` to one element with which the condition still holds."""
     found: dict[str, Any] = {}
-    bindings = _bindings(view, cwd)
+    bindings = condition.bindings(view, cwd)
     narrowed = dict(bindings)
     for collection in ("paths", "network", "flows", "commands"):
         if not narrowed[collection] or _holds(condition, {**narrowed, collection: []}):
@@ -243,7 +272,7 @@ def _owner(commands: Sequence[Command], found: Mapping[str, Any]) -> Command | N
 
 def _holds(condition: Condition, bindings: Mapping[str, Any]) -> bool:
     try:
-        return condition.holds(_ENVIRONMENT.Activation(bindings))
+        return condition.holds(condition.activation(bindings))
     except EvaluationError:
         return False
 

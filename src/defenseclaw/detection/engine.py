@@ -14,7 +14,6 @@ Source: ``DECISIONS.md`` "Verdicts"; ``spec/guardrail.md`` §1, §4, §6.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -107,6 +106,25 @@ def run(
         return result
 
 
+class _Guard:
+    """What :meth:`_Lanes.guarded` returns."""
+
+    __slots__ = ("_lane", "_lanes")
+
+    def __init__(self, lanes: _Lanes, lane: str) -> None:
+        self._lanes = lanes
+        self._lane = lane
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        self._lanes.went_wrong(self._lane, error)
+        return True
+
+
 @dataclass(slots=True)
 class _Lanes:
     """Collects what the lanes of one inspection find."""
@@ -118,14 +136,15 @@ class _Lanes:
     _bounds: set[str] = field(default_factory=set)
     _faults: set[str] = field(default_factory=set)
 
-    @contextmanager
-    def guarded(self, lane: str) -> Iterator[None]:
+    def guarded(self, lane: str) -> _Guard:
         """Turn whatever goes wrong inside into a finding."""
-        try:
-            yield
-        except PatternOverload:
+        return _Guard(self, lane)
+
+    def went_wrong(self, lane: str, error: Exception) -> None:
+        """Take note of an error; the finding is the report, there is nobody to tell in a pure core."""
+        if isinstance(error, PatternOverload):
             self.bound("pattern_limit")
-        except Exception:  # the finding is the report; there is nobody to tell in a pure core
+        else:
             self._faults.add(lane)
 
     def bound(self, *names: str) -> None:
@@ -152,7 +171,7 @@ class _Lanes:
             patterns = self.rules.patterns[Subject.TEXT]
             for view in views(scanned):
                 where = f"in the {_KIND_WORDS[self.event.kind]}" + _READINGS.get(view.note, "")
-                for rule, start, end in self._accepted(patterns, view.text):
+                for rule, start, end in self._accepted(patterns, view.text, view.utf8):
                     self._add(rule, view.text[start:end], f"pattern {where}")
                     if rule.masks:
                         self._spans.add((*view.original(start, end), rule.id))
@@ -186,17 +205,17 @@ class _Lanes:
         if not len(patterns):
             return
         for text in texts:
-            encoded = encodable(text)
-            for rule, start, end in self._accepted(patterns, encoded):
-                self._add(rule, encoded[start:end], f"pattern {where}")
+            whole = encodable(text)
+            for rule, start, end in self._accepted(patterns, whole, whole.encode()):
+                self._add(rule, whole[start:end], f"pattern {where}")
 
-    def _accepted(self, patterns: PatternSet, text: str) -> Iterator[tuple[Rule, int, int]]:
+    def _accepted(self, patterns: PatternSet, text: str, utf8: bytes) -> Iterator[tuple[Rule, int, int]]:
         """Yield the places that pass validation: all of a masking rule, the first of any other."""
-        for rule_id, numbers in patterns.matching(text).items():
+        for rule_id, numbers in patterns.matching(utf8).items():
             rule = self.rules.rules[rule_id]
             if self.event.kind not in rule.kinds:
                 continue
-            places = (place for number in numbers for place in patterns.spans(number, text))
+            places = (place for number in numbers for place in patterns.spans(number, text, utf8))
             with self.guarded(f"pattern of {rule_id}"):
                 for start, end in places:
                     if not rule.validate or VALIDATORS[rule.validate](text[start:end], text, start, end):

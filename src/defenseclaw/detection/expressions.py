@@ -43,7 +43,8 @@ MAX_REGEX: Final = 512
 class Key(NamedTuple):
     """One fact that must be present: some element of ``collection`` has ``value`` in ``field``.
 
-    ``collection`` is empty for the call itself; an empty ``field`` asks for any element at all.
+    ``collection`` is empty for the call itself; an empty ``field`` asks for any element at all. ``True`` for
+    a list of texts asks for any text in it.
     """
 
     collection: str
@@ -62,6 +63,8 @@ class Outline:
     difference; None when any element may."""
     words: frozenset[str]
     """Every string it compares with."""
+    fields: Mapping[str, frozenset[str]]
+    """The fields it reads, by list of facts, and by ``redirects``."""
 
 
 COLLECTIONS: Final[dict[str, type]] = {
@@ -104,6 +107,8 @@ _SELECTIVITY: Final = {
     "program": 0, "traits": 0, "classes": 1, "source_classes": 1, "sink_classes": 1, "tool_class": 1,
     "operations": 2, "sink": 2, "source": 2, "access": 3, "action": 3,
 }  # fmt: skip
+_OFTEN_EMPTY: Final = frozenset({("commands", "assignments"), ("commands", "wrappers")})
+"""Lists of texts that most elements have nothing in, so that their having any is worth asking for."""
 _UNSELECTIVE: Final = 9
 _ANY_ELEMENT: Final = 10
 
@@ -176,12 +181,14 @@ class _Reader:
         self._scope: dict[str, _Term] = {}
         self._relevant: dict[str, frozenset[Key] | None] = {}
         self._words: set[str] = set()
+        self._fields: dict[str, set[str]] = {}
 
     def outline(self) -> Outline:
         whole = self._bool(self._or)
         if self._peek() != ("end", ""):
             raise PackError(f"condition: unexpected {self._peek()[1]!r}")
-        return Outline(keys=whole.keys, relevant=self._relevant, words=frozenset(self._words))
+        fields = {name: frozenset(read) for name, read in self._fields.items()}
+        return Outline(keys=whole.keys, relevant=self._relevant, words=frozenset(self._words), fields=fields)
 
     # tokens
 
@@ -222,7 +229,7 @@ class _Reader:
         needs: dict[str, frozenset[Key]] = {}
         for part in parts:
             for name, own in part.needs.items():
-                needs[name] = min((own, needs.get(name)), key=_breadth) or own
+                needs[name] = _rarer(own, needs.get(name))
         return _Term("bool", keys=min((part.keys for part in parts), key=_breadth), needs=needs)
 
     def _joined(self, operator: str, rule: Callable[[], _Term]) -> list[_Term]:
@@ -319,6 +326,7 @@ class _Reader:
             raise PackError(f"condition: {term.type} has no field {name!r}")
         if name not in known:
             raise PackError(f"condition: {term.type} has no field {name!r}; it has {', '.join(known)}")
+        self._fields.setdefault(term.type, set()).add(name)
         read = _Term(known[name], (term.type, name), variable=term.variable)
         return self._reads(read, (True,)) if read.type == "bool" else read
 
@@ -344,7 +352,12 @@ class _Reader:
         self._expect(")")
         needs = dict(body.needs)
         if collection not in COLLECTIONS:
-            return _Term("bool", keys=body.keys, needs=needs)
+            keys = body.keys
+            if term.place in _OFTEN_EMPTY and term.variable:
+                some = frozenset({Key(*term.place, True)})
+                keys = _rarer(some, keys)
+                needs[term.variable] = _rarer(some, needs.get(term.variable))
+            return _Term("bool", keys=keys, needs=needs)
         own = needs.pop(variable, None)
         self._relevant[collection] = _any_of([own, self._relevant.get(collection, frozenset())])
         some = frozenset({Key(collection, "", True)})
@@ -412,6 +425,10 @@ def _any_of(parts: Sequence[frozenset[Key] | None]) -> frozenset[Key] | None:
     """Return the keys of a disjunction: all of them, or none when some part has none."""
     known = [part for part in parts if part is not None]
     return frozenset[Key]().union(*known) if len(known) == len(parts) else None
+
+
+def _rarer(keys: frozenset[Key], others: frozenset[Key] | None) -> frozenset[Key]:
+    return keys if others is None or _breadth(keys) <= _breadth(others) else others
 
 
 def _breadth(keys: frozenset[Key] | None) -> tuple[int, int]:

@@ -77,8 +77,8 @@ class Command:
     ``interactive``, ``no_verify``, ``world_writable``, ``setuid``, ``privileged_container``."""
     redirects: tuple[Redirect, ...] = ()
     assignments: tuple[str, ...] = ()
-    """``NAME=value``, evaluated: what is set in its environment alone (``A=b cmd``, ``env A=b cmd``); ``NAME``
-    by itself is taken out of it. A statement that only assigns is a command of its own, without words, when
+    """``NAME=value``, evaluated: what is set in its environment alone (``A=b cmd``, ``env A=b cmd``); a bare
+    ``NAME`` is taken out of it. A statement that only assigns is a command of its own, without words, when
     the name is one that other programs act on."""
     code: str = ""
     """Inline program text of an interpreter (``python -c``), else empty."""

@@ -531,6 +531,20 @@ OWN_ALL: Final = frozenset(
 OWN_TOKENS: Final = frozenset({"device.key", ".token", "operator.token"})
 OWN_HOOKS: Final = frozenset({"hooks", "plugins", "bridges", "connector_backups", "hook_contract_lock.json"})
 OWN_LOGS: Final = frozenset({"logs", "reports", "exports", "tui"})
+OWN_DIRECTORY: Final = ".defenseclaw"
+OWN_PROGRAMS: Final = ("/bin/defenseclaw", "/bin/defenseclaw-gateway", "/scripts/defenseclaw.exe")
+OWN_KNOWN: Final = (
+    ".env",
+    "config.yaml",
+    "audit.db",
+    "gateway.jsonl",
+    "gateway.pid",
+    ".disabled",
+    "device.key",
+    "hooks/agent.sh",
+    "hooks/agent.token",
+)
+"""Names that stand for all that a data directory holds."""
 OWN_STORES: Final = frozenset({"quarantine", "receipts", "audit", "backups"})
 
 NOT_IN_FIXTURES: Final = frozenset({"key_file", "wallet", "git_hook", "git_credentials", "cloud_credentials"})

@@ -81,6 +81,16 @@ def classify(normalized: str, *, cwd: str, home: str, host: HostContext) -> froz
     directory that merely has the name of a home's credential file is not one; a dotenv file is one
     wherever it lies.
     """
+    if len(normalized) > _REMEMBERED_CHARS:
+        return _classify(normalized, cwd, home, host)
+    return _remembered(normalized, cwd, home, host)
+
+
+_REMEMBERED_CHARS: Final = 256
+"""Longer ones are classed anew, so that what is remembered stays small."""
+
+
+def _classify(normalized: str, cwd: str, home: str, host: HostContext) -> frozenset[str]:
     path = _fold(normalized)
     cwd, home = _fold(cwd), _fold(home)
     out: set[str] = set()
@@ -111,6 +121,10 @@ def classify(normalized: str, *, cwd: str, home: str, host: HostContext) -> froz
     if not names.PROTECTED_CLASSES.isdisjoint(out):
         out.add("permission_protected")
     return frozenset(out)
+
+
+_remembered = lru_cache(maxsize=4096)(_classify)
+"""Agents name the same few directories and files over and over."""
 
 
 def _from_file_url(value: str) -> str:
@@ -333,7 +347,7 @@ def _below_home(path: str, *, cwd: str, home: str) -> str:
 def _add_guarded(out: set[str], path: str, *, home: str, host: HostContext) -> None:
     own, guarded = _guards(host, home)
     for directory in own:
-        below = _remainder(path, directory)
+        below = _remainder(path, directory, names.OWN_KNOWN)
         if below == "":
             out.update(names.OWN_ALL)
         elif below is not None:
@@ -341,11 +355,28 @@ def _add_guarded(out: set[str], path: str, *, home: str, host: HostContext) -> N
             out.update(_own_class(below))
         elif directory.startswith(f"{path.rstrip('/')}/"):
             out.add("holds_guarded")
+    if "workspace" not in out and (below := _below_own_name(path)) is not None:
+        out.update(("self_data", *_own_class(below)) if below else names.OWN_ALL)
+    if path.endswith(names.OWN_PROGRAMS) or "/site-packages/defenseclaw/" in path:
+        out.add("self_program")
     for setting in guarded:
         if _remainder(path, setting) is not None:
             out.add("agent_settings")
         elif setting.startswith(f"{path.rstrip('/')}/"):
             out.add("holds_guarded")
+        elif path.startswith(UNKNOWN) and path.endswith("/" + "/".join(setting.rsplit("/", 2)[1:])):
+            out.add("agent_settings")
+
+
+def _below_own_name(path: str) -> str | None:
+    """Return what follows a directory named as ours always is, wherever it lies; None when there is none.
+
+    Covers other homes, a start that is unknown and one that another program's text puts before it.
+    """
+    head, mark, below = path.partition(f"{names.OWN_DIRECTORY}/")
+    if mark and (head == "" or head.endswith("/")):
+        return below
+    return "" if path.endswith(f"/{names.OWN_DIRECTORY}") else None
 
 
 @lru_cache(maxsize=64)
@@ -357,8 +388,11 @@ def _guards(host: HostContext, home: str) -> tuple[tuple[str, ...], tuple[str, .
     return tuple(sorted(own)), tuple(_fold(path) for path in host.protected_paths)
 
 
-def _remainder(path: str, directory: str) -> str | None:
-    """Return what follows ``directory`` in ``path``, None outside; a wildcard counts as all it can match."""
+def _remainder(path: str, directory: str, known: tuple[str, ...] = ()) -> str | None:
+    """Return what follows ``directory`` in ``path``, None outside; a wildcard counts as all it can match.
+
+    ``known`` are names in it that ``**`` reaches.
+    """
     if path.startswith(directory):
         if len(path) == len(directory):
             return ""
@@ -366,15 +400,45 @@ def _remainder(path: str, directory: str) -> str | None:
     if not is_pattern(path):
         return None
     mine, theirs = path.split("/"), directory.split("/")
+    if "**" in mine:
+        return _deep_remainder(mine, theirs, known)
     if len(mine) < len(theirs) or not all(map(_glob_matches, mine, theirs)):
         return None
     return "/".join(mine[len(theirs) :])
 
 
+def _deep_remainder(mine: list[str], theirs: list[str], known: tuple[str, ...]) -> str | None:
+    """Return what of ``theirs`` a pattern with ``**`` can match, as :func:`_remainder` does.
+
+    Below the last ``**`` only the place itself and the names ``known`` in it count: ``find ~ -name '*.pyc'``
+    does not reach into our directory.
+    """
+    last = len(mine) - 1 - mine[::-1].index("**")
+    head, tail = mine[: mine.index("**")], mine[last + 1 :]
+    if not all(map(_glob_matches, head, theirs)):
+        return None
+    if len(head) >= len(theirs):
+        return "/".join(mine[len(theirs) :])
+    middle = [part for part in mine[len(head) : last] if part != "**"]
+    for name in ("", *known):
+        below = [*theirs[len(head) :], *(name.split("/") if name else ())]
+        ends = len(tail) <= len(below) and all(map(_name_matches, tail, below[len(below) - len(tail) :]))
+        if ends and all(any(_name_matches(part, each) for each in below) for part in middle):
+            return name
+    return None
+
+
+def _name_matches(pattern: str, name: str) -> bool:
+    """Match as ``find`` does: a wildcard also matches a leading dot."""
+    return _glob_matches(pattern.removeprefix("."), name.removeprefix(".")) or _glob_matches(pattern, name)
+
+
 def _own_class(relative: str) -> frozenset[str]:
     first, _, rest = relative.partition("/")
     last = relative.rpartition("/")[2]
-    if is_pattern(first) and not rest:
+    if first == "**":
+        return _own_class(last)
+    if (is_pattern(first) or UNKNOWN in first) and not rest:
         return names.OWN_ALL
     if first.startswith(".env") or last.endswith(".token") or last in names.OWN_TOKENS:
         return frozenset({"self_token", *({"self_hooks"} if first == "hooks" else ())})

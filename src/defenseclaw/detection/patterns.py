@@ -37,6 +37,7 @@ class PatternSet:
         """
         self._rule_ids = [rule_id for rule_id, _ in patterns]
         self._patterns = [_compiled(rule_id, source) for rule_id, source in patterns]
+        self._groups = [each.groupindex.get("value", 0) for each in self._patterns]
         self._set = re2.Set.SearchSet(_options())
         for _, source in patterns:
             self._set.Add(source)
@@ -49,11 +50,11 @@ class PatternSet:
     def __len__(self) -> int:
         return len(self._patterns)
 
-    def matching(self, text: str) -> dict[str, list[int]]:
+    def matching(self, text: str | bytes) -> dict[str, list[int]]:
         """Return, per rule that occurs in ``text``, the numbers of its patterns that do.
 
         Args:
-            text: Any length; without lone surrogates.
+            text: Any length; without lone surrogates, or as UTF-8.
 
         Raises:
             PatternOverload: The automaton ran out of memory.
@@ -63,26 +64,41 @@ class PatternSet:
         numbers = self._set.Match(text) or []
         if self._sentinel not in numbers:
             raise PatternOverload
+        if len(numbers) == 1:
+            return {}
         found: dict[str, list[int]] = {}
         for number in sorted(numbers):
             if number != self._sentinel:
                 found.setdefault(self._rule_ids[number], []).append(number)
         return found
 
-    def spans(self, number: int, text: str) -> Iterator[tuple[int, int]]:
+    def spans(self, number: int, text: str, utf8: bytes | None = None) -> Iterator[tuple[int, int]]:
         """Yield every place of one pattern, in characters, not overlapping, in order.
 
         A pattern with a group named ``value`` yields the place of that group.
 
+        Args:
+            number: Of the pattern.
+            text: Without lone surrogates.
+            utf8: The same text encoded, if the caller has it.
+
         Raises:
             PatternOverload: There are more than :data:`MAX_CANDIDATES` places.
         """
-        pattern = self._patterns[number]
-        group = pattern.groupindex.get("value", 0)
-        for count, match in enumerate(pattern.finditer(text)):
+        encoded = text.encode() if utf8 is None else utf8
+        is_ascii = len(encoded) == len(text)
+        at = characters = 0
+        pattern, group = self._patterns[number], self._groups[number]
+        for count, match in enumerate(pattern.finditer(encoded)):
             if count >= MAX_CANDIDATES:
                 raise PatternOverload
-            yield match.span(group)
+            start, end = match.span(group)
+            if is_ascii:
+                yield start, end
+            else:
+                characters += len(encoded[at:start].decode())
+                at = start
+                yield characters, characters + len(encoded[start:end].decode())
 
 
 def _options() -> re2.Options:

@@ -91,7 +91,7 @@ def is_template(value: str) -> bool:
 def is_wordlike(value: str) -> bool:
     """Whether ``value`` reads like an identifier: one case, hardly a digit, few of the rare letters."""
     short = _NOT_ALNUM.sub("", value)
-    digits = sum(char.isdigit() for char in short)
+    digits = sum(map(str.isdigit, short))
     if digits * 12 > len(short) or not (short.islower() or short.isupper()):
         return False
     return sum(char in _RARE_LETTERS for char in short.lower()) * 8 < len(short)
@@ -143,7 +143,7 @@ def _vendor_token(match: str, _text: str, _start: int, _end: int) -> bool:
 
 
 _BETWEEN_NAME_AND_VALUE = " \t\r\n\"'`=:!>([]@\\"
-_NOT_NAME = re.compile(r"[^\w.-]")
+_NAME = re.compile(r"[\w.-]+")
 _WORDS_OF_NAME = re.compile(r"[_.-]+|(?<=[a-z0-9])(?=[A-Z])")
 _NAMES_SOMETHING_ELSE = frozenset((
     "hash", "digest", "sha", "sha1", "sha256", "sha512", "md5", "checksum", "fingerprint", "id", "ids",
@@ -160,6 +160,8 @@ _PASSWORD_NAME = re.compile(r"(?i)pass|pwd")
 _KEY_NAME = re.compile(r"(?i)token|key|secret|cred")
 _MIN_KEY_CHARS = 16
 """Shorter values of things named token or key are seldom secret; passwords are from eight characters on."""
+_MAX_LITERAL_CHARS = 200
+"""A bound in the pattern instead would cost the automaton one state for each character."""
 _UUID = re.compile(r"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _KEBAB = re.compile(r"[a-z]+[0-9]*(?:-[a-z0-9]+)+")
 _DEFAULT_PASSWORDS = frozenset({"changeme", "changeit", "letmein", "adminadmin"})
@@ -169,13 +171,17 @@ _LOCATOR = re.compile(
 _CODE = re.compile(r"[()\[\]{}<>,;|]|::|->|^[A-Za-z_]\w*\.[A-Za-z_]\w*(?:\.|$)")
 """What unquoted values hold in source code, and seldom in the settings files where secrets stand unquoted."""
 _CUT_SHORT = ("...", "…")
-_WEAK_SYMBOLS = frozenset("-_./:,+=")
+_PLAIN = frozenset(f"{_LETTERS}{_LETTERS.upper()}{_DIGITS}-_./:,+=")
 
 
 def _assigned_literal(match: str, text: str, start: int, _end: int) -> bool:
     """Whether a value given to something named like a secret is a literal one."""
+    if len(match) > _MAX_LITERAL_CHARS:
+        return False
     before = text[max(0, start - 96) : start]
-    named = _NOT_NAME.split(before.rstrip(_BETWEEN_NAME_AND_VALUE))[-1]
+    backwards = before.rstrip(_BETWEEN_NAME_AND_VALUE)[::-1]
+    name = _NAME.match(backwards)
+    named = name[0][::-1] if name else ""
     if _is_name_of_something_else(named) or is_template(match) or _LOCATOR.match(match):
         return False
     is_quoted = before[-1:] in ("'", '"', "`")
@@ -188,7 +194,7 @@ def _assigned_literal(match: str, text: str, start: int, _end: int) -> bool:
     if _UUID.fullmatch(match):
         # A UUID is an identifier unless it is called a key to something.
         return "api" in named.lower()
-    return not is_placeholder(match) and not _KEBAB.fullmatch(match) and _is_chosen_by_chance(match)
+    return _is_chosen_by_chance(match) and not _KEBAB.fullmatch(match) and not is_placeholder(match)
 
 
 def _is_name_of_something_else(name: str) -> bool:
@@ -206,7 +212,7 @@ def _is_code(value: str) -> bool:
 
 def _symbols(value: str) -> frozenset[str]:
     """Return the different characters of ``value`` that neither names nor paths are made of."""
-    return frozenset(char for char in value if not char.isalnum()) - _WEAK_SYMBOLS
+    return frozenset(char for char in frozenset(value) - _PLAIN if not char.isalnum())
 
 
 def _is_chosen_by_chance(value: str) -> bool:
@@ -214,8 +220,8 @@ def _is_chosen_by_chance(value: str) -> bool:
     symbols = len(_symbols(value))
     if symbols >= 5:
         return True
-    digits = sum(char.isdigit() for char in value)
-    cases = any(char.islower() for char in value) + any(char.isupper() for char in value)
+    digits = sum(map(str.isdigit, value))
+    cases = any(map(str.islower, value)) + any(map(str.isupper, value))
     if not cases or is_wordlike(value) or entropy(compact(value)) < 2.5:
         return False
     return cases + (digits > 0) + (symbols > 0) >= 3 or digits >= 3

@@ -145,6 +145,7 @@ TRAITS: Final[dict[str, str]] = {
     # ourselves
     "self_control": "DefenseClaw's own program changes or switches off protection, allows or approves",
     "self_stop": "ends, stops or disables DefenseClaw's processes or service",
+    "self_environment": "changes an environment variable of DefenseClaw",
     "self_uninstall": "removes DefenseClaw's package or program",
     "agent_control": "an agent's own program changes its plugins, hooks, approvals or settings",
 }

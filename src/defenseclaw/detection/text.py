@@ -181,12 +181,20 @@ class View:
     ``note`` is empty for the text itself, else ``normalized``, ``joined`` or ``encoded``.
     """
 
-    __slots__ = ("_locate", "note", "text")
+    __slots__ = ("_locate", "_utf8", "note", "text")
 
     def __init__(self, text: str, note: str, locate: Callable[[int, int], tuple[int, int]]) -> None:
         self.text = text
         self.note = note
         self._locate = locate
+        self._utf8: bytes | None = None
+
+    @property
+    def utf8(self) -> bytes:
+        """The text as it is searched; encoded once, since every search needs it."""
+        if self._utf8 is None:
+            self._utf8 = self.text.encode()
+        return self._utf8
 
     def original(self, start: int, end: int) -> tuple[int, int]:
         """Map ``[start, end)`` of this view to the smallest range of the subject's text that made it."""
@@ -204,13 +212,13 @@ def views(scanned: Subject) -> Iterator[View]:
     """
     plain = View(scanned.text, "", lambda start, end: (start, end))
     yield plain
-    folded = fold(scanned.text)
+    folded = fold(plain.text, plain.utf8)
     if folded is not None:
         yield folded
     joined = _join_list_items(scanned)
     if joined is not None:
         yield joined
-    encoded = _decode(folded or plain, scanned.text)
+    encoded = _decode(folded or plain, plain)
     if encoded is not None:
         yield encoded
 
@@ -230,8 +238,6 @@ _LOOK_ALIKE = (
     r"\x{fb00}-\x{fb06}\x{fe50}-\x{fe6b}\x{ff01}-\x{ff5e}\x{1d400}-\x{1d7ff}\x{1f100}-\x{1f1ff}"
     r"\x{1fbf0}-\x{1fbf9}"
 )
-# The introducer stands outside: :mod:`re` skips to a set of first characters several times faster than it
-# tries alternatives at every place.
 _AFTER_BACKSLASH = r"""\\{0,7}(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[nrt"'/])"""
 _AFTER_PERCENT = r"(?:25){0,4}(?:0[9aAdD]|[2-7][0-9a-fA-F])"
 _AFTER_AMPERSAND = r"(?:#[0-9]{2,3}|#[xX][0-9a-fA-F]{2}|quot|amp|apos);"
@@ -243,21 +249,47 @@ def _as_python(ranges: str) -> str:
 
 
 _UNICODE = _INVISIBLE + _LOOK_ALIKE
-_FOLDABLE_GATE = re2.compile(rf"[{_UNICODE}]|\\{_AFTER_BACKSLASH}|%{_AFTER_PERCENT}|&{_AFTER_AMPERSAND}")
-"""Finds out at RE2's speed whether anything is to be folded."""
-_FOLDABLE = re.compile(
-    _as_python(
-        rf"[\\%&{_UNICODE}](?:(?<=\\){_AFTER_BACKSLASH}|(?<=%){_AFTER_PERCENT}|(?<=&){_AFTER_AMPERSAND}"
-        rf"|(?<![\\%&])[{_UNICODE}]{{0,63}})"
-    )
-)
+_UNICODE_GATE = re2.compile(f"[{_UNICODE}]")
+"""Finds out at RE2's speed whether any character is to be folded."""
+_NON_ASCII = "unicode"
+_ESCAPES = {"\\": _AFTER_BACKSLASH, "%": _AFTER_PERCENT, "&": _AFTER_AMPERSAND}
+_ASCII_BYTES = bytes(range(128))
+
+
+@lru_cache(maxsize=16)
+def _foldable(kinds: tuple[str, ...]) -> re.Pattern[str]:
+    """Return what finds the escapes that begin with each of ``kinds``, and foldable characters.
+
+    What a unit begins with stands first and outside: :mod:`re` skips to a first character several times
+    faster than it tries alternatives at every place, and to one known character faster than to a set.
+    """
+    if len(kinds) == 1:
+        (kind,) = kinds
+        ranges = f"[{_UNICODE}]{{1,64}}"
+        return re.compile(_as_python(ranges) if kind == _NON_ASCII else re.escape(kind) + _ESCAPES[kind])
+    escapes = "".join(re.escape(kind) for kind in kinds if kind != _NON_ASCII)
+    tails = [rf"(?<={re.escape(kind)}){_ESCAPES[kind]}" for kind in kinds if kind != _NON_ASCII]
+    if _NON_ASCII not in kinds:
+        return re.compile(f"[{escapes}](?:{'|'.join(tails)})")
+    tails.append(rf"(?<![{escapes}])[{_UNICODE}]{{0,63}}")
+    return re.compile(_as_python(f"[{escapes}{_UNICODE}](?:{'|'.join(tails)})"))
+
+
+def _foldable_in(text: str, utf8: bytes) -> re.Pattern[str] | None:
+    """Return what finds all that is to be folded in ``text``; None when there is nothing."""
+    kinds = [kind for kind in _ESCAPES if kind in text and _foldable((kind,)).search(text)]
+    if len(utf8) != len(text) and _UNICODE_GATE.search(utf8.translate(None, _ASCII_BYTES)):
+        kinds.append(_NON_ASCII)
+    return _foldable(tuple(kinds)) if kinds else None
+
+
 _INVISIBLE_RUN = re.compile(_as_python(f"[{_INVISIBLE}]+"))
 _WHITESPACE_ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 
 
 @lru_cache(maxsize=4096)
 def _folded(unit: str) -> str:
-    """Return what one match of :data:`_FOLDABLE` stands for."""
+    """Return what one match of :func:`_foldable` stands for."""
     first = unit[0]
     if first == "%":
         return chr(int(unit[-2:], 16))
@@ -272,26 +304,30 @@ def _folded(unit: str) -> str:
     return unicodedata.normalize("NFKC", _INVISIBLE_RUN.sub("", character))
 
 
-def fold(text: str) -> View | None:
+def fold(text: str, utf8: bytes | None = None) -> View | None:
     """Return ``text`` with escapes and percent-encoding undone and look-alike characters folded to ASCII.
 
-    Invisible characters disappear. None when there is nothing to fold, which costs nothing to find out for
-    plain ASCII prose.
+    Invisible characters disappear. None when there is nothing to fold, which costs little to find out.
+
+    Args:
+        text: Without lone surrogates.
+        utf8: The same text encoded, if the caller has it.
     """
-    if text.isascii() and "\\" not in text and "%" not in text and "&" not in text:
+    foldable = _foldable_in(text, text.encode() if utf8 is None else utf8)
+    if foldable is None:
         return None
-    if not _FOLDABLE_GATE.search(text):
-        return None
-    return View(_FOLDABLE.sub(lambda found: _folded(found[0]), text), "normalized", _FoldedOffsets(text))
+    folded = foldable.sub(lambda found: _folded(found[0]), text)
+    return View(folded, "normalized", _FoldedOffsets(text, foldable))
 
 
 class _FoldedOffsets:
     """Maps offsets of folded text back; the map is only built when something was found there."""
 
-    __slots__ = ("_ends", "_starts", "_text", "_view_starts")
+    __slots__ = ("_ends", "_foldable", "_starts", "_text", "_view_starts")
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, foldable: re.Pattern[str]) -> None:
         self._text = text
+        self._foldable = foldable
         self._view_starts: list[int] = []
         self._starts: list[int] = []
         self._ends: list[int] = []
@@ -299,7 +335,7 @@ class _FoldedOffsets:
     def _build(self) -> None:
         """Cut the text into verbatim stretches and folded units, each with its offset in the view."""
         view = position = 0
-        for found in _FOLDABLE.finditer(self._text):
+        for found in self._foldable.finditer(self._text):
             start, end = found.span()
             self._add(view, position, start)
             view += start - position
@@ -416,59 +452,96 @@ def _touch(text: str, left: Leaf, right: Leaf) -> bool:
 
 # Encoded tokens -------------------------------------------------------------------------------------------
 
-_TOKEN = re2.compile(rb"(?:[A-Za-z0-9+/_-]{60,76}\r?\n)*[A-Za-z0-9+/_-]{24,}={0,2}")
-"""Long enough for the shortest secret; base64 wrapped at 60 to 76 columns is one token."""
-_HEX = re.compile(r"(?:0x)?((?:[0-9a-fA-F]{2}){20,})\Z")
-_READABLE = re2.compile(rb"[\t\n\r\x20-\x7e]{16,}")
+_TOKEN_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-"
+_SHORTEST_TOKEN = 24
+"""Long enough for the shortest secret."""
+_WRAPPED_AT = range(60, 77)
+"""Base64 wrapped at 60 to 76 columns is one token."""
+_HEX = re.compile(rb"(?:0x)?((?:[0-9a-fA-F]{2}){20,})\Z")
+_SHORTEST_READABLE = 16
+_MARK = b"x"
+_AS_TOKEN = bytes(_MARK[0] if byte in _TOKEN_BYTES else 32 for byte in range(256))
+_AS_READABLE = bytes(_MARK[0] if byte in b"\t\n\r" or 32 <= byte < 127 else 0 for byte in range(256))
+_TAG_BYTES = b"\xf3\xa0"
+"""What every tag character begins with in UTF-8."""
 _TAGS = re.compile("[\U000e0020-\U000e007e]{8,}")
-_URL_SAFE = str.maketrans("-_", "+/", "\r\n=")
+_URL_SAFE = bytes.maketrans(b"-_", b"+/")
 
 
-def _decode(base: View, text: str) -> View | None:
+def _decode(base: View, plain: View) -> View | None:
     """Return the readable contents of all encoded tokens, one per line, decoded twice.
 
-    Tokens are looked for in ``base``; text in tag characters in ``text``, since folding drops those.
+    Tokens are looked for in ``base``; text in tag characters in ``plain``, since folding drops those.
     """
     budget = [MAX_INFLATED]
-    pieces = [_Piece(content, start, end, False) for start, end, content in _tagged(text)]
-    for start, end, content in _decoded_tokens(base.text, budget):
+    pieces = [_Piece(content, start, end, False) for start, end, content in _tagged(plain)]
+    for start, end, content in _decoded_tokens(base.utf8, budget):
         source = base.original(start, end)
         pieces.append(_Piece(content, *source, False))
-        inner = fold(content)
+        utf8 = content.encode()
+        inner = fold(content, utf8)
         if inner is not None:
             pieces.append(_Piece(inner.text, *source, False))
-        pieces += (_Piece(nested, *source, False) for _, _, nested in _decoded_tokens(content, budget))
+        pieces += (_Piece(nested, *source, False) for _, _, nested in _decoded_tokens(utf8, budget))
     return _compose(pieces, "\n", "encoded") if pieces else None
 
 
-def _decoded_tokens(text: str, budget: list[int]) -> Iterator[tuple[int, int, str]]:
-    """Yield ``(start, end, content)`` for each token that decodes to something readable."""
-    # One byte a character keeps the offsets; no token holds any other character.
-    for found in _TOKEN.finditer(text.encode("ascii", "replace")):
-        start, end = found.span()
-        content = _decode_token(text[start:end], budget)
+def _decoded_tokens(utf8: bytes, budget: list[int]) -> Iterator[tuple[int, int, str]]:
+    """Yield ``(start, end, content)``, in characters, for each token that decodes to something readable."""
+    at = characters = 0
+    for start, end in _tokens(utf8):
+        content = _decode_token(utf8[start:end], budget)
         if content is not None:
-            yield start, end, content
+            characters += len(utf8[at:start].decode())
+            at = start
+            yield characters, characters + end - start, content
 
 
-def _tagged(text: str) -> Iterator[tuple[int, int, str]]:
+def _tokens(utf8: bytes) -> Iterator[tuple[int, int]]:
+    """Yield ``(start, end)``, in bytes, of each longest run of 24 or more characters of an encoding.
+
+    Two padding characters behind it belong to it, and so do the following lines of wrapped base64. The
+    search is for a fixed string in a copy that knows two characters: no expression is as fast.
+    """
+    marked = utf8.translate(_AS_TOKEN)
+    shortest = _MARK * _SHORTEST_TOKEN
+    start = marked.find(shortest)
+    while start >= 0:
+        end = line_end = _end_of(marked, start)
+        line = start
+        while line_end - line in _WRAPPED_AT:
+            line = line_end + (2 if utf8.startswith(b"\r\n", line_end) else 1)
+            if utf8[line_end:line] not in (b"\n", b"\r\n") or not marked.startswith(shortest, line):
+                break
+            end = line_end = _end_of(marked, line)
+        end += len(utf8[end : end + 2]) - len(utf8[end : end + 2].lstrip(b"="))
+        yield start, end
+        start = marked.find(shortest, end)
+
+
+def _end_of(marked: bytes, start: int) -> int:
+    end = marked.find(b" ", start)
+    return end if end >= 0 else len(marked)
+
+
+def _tagged(plain: View) -> Iterator[tuple[int, int, str]]:
     """Yield what is written in Unicode tag characters, which no screen shows and every model reads."""
-    if not text.isascii():
-        for tags in _TAGS.finditer(text):
+    if _TAG_BYTES in plain.utf8:
+        for tags in _TAGS.finditer(plain.text):
             yield tags.start(), tags.end(), "".join(chr(ord(char) - 0xE0000) for char in tags[0])
 
 
-def _decode_token(token: str, budget: list[int]) -> str | None:
+def _decode_token(token: bytes, budget: list[int]) -> str | None:
     as_hex = _HEX.match(token)
     if as_hex:
-        return _readable(bytes.fromhex(as_hex[1]), budget)
+        return _readable(binascii.unhexlify(as_hex[1]), budget)
     # Base64 of anything worth reading mixes cases; snake_case names, paths and digests do not.
     if token.islower() or token.isupper():
         return None
-    compact = token.translate(_URL_SAFE)
+    compact = token.translate(_URL_SAFE, b"\r\n=")
     compact = compact[: len(compact) - (len(compact) % 4 == 1)]
     try:
-        raw = binascii.a2b_base64(compact + "=" * (-len(compact) % 4))
+        raw = binascii.a2b_base64(compact + b"=" * (-len(compact) % 4))
     except binascii.Error:
         return None
     return _readable(raw, budget)
@@ -482,7 +555,7 @@ def _readable(raw: bytes, budget: list[int]) -> str | None:
         return raw.decode("ascii")
     if raw.count(0) * 3 > len(raw):
         return raw.decode("utf-16-le", "replace")
-    if _READABLE.search(raw) is None:
+    if _MARK * _SHORTEST_READABLE not in raw.translate(_AS_READABLE):
         return None
     return raw.decode("utf-8", "replace")
 

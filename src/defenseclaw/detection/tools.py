@@ -18,8 +18,11 @@ from typing import Any, Final
 import msgspec
 
 from defenseclaw.detection.programs.base import PathUse, is_url
+from defenseclaw.detection.text import encodable
 from defenseclaw.vocabulary import JSON
 
+MAYBE: Final = "maybe"
+"""Access of a value that looks like a path, under a key that says nothing: a read when it is sensitive."""
 MAX_VALUES: Final = 512
 """Members of the arguments that are looked at."""
 MAX_NESTING: Final = 8
@@ -268,6 +271,35 @@ _PATCH_HEADER: Final = re.compile(
     r"^\*\*\* (Add|Update|Delete) File: (.+)$|^\*\*\* Move to: (.+)$|^(---|\+\+\+) (?:[ab]/)?(\S+)",
     re.MULTILINE,
 )
+_FULL_PATH: Final = re.compile(r"(?:/|~/|file:)[^\s]{1,1024}\Z").match
+_CODE_TOOLS: Final = frozenset(
+    [
+        "python",
+        "ipython",
+        "python3",
+        "execute_python",
+        "run_python",
+        "python_exec",
+        "python_repl",
+        "code_interpreter",
+        "execute_code",
+        "run_code",
+        "jupyter",
+        "jupyter_execute",
+        "execute_cell",
+        "node",
+        "javascript",
+        "run_javascript",
+        "execute_javascript",
+        "ruby",
+        "perl",
+    ]
+)
+_CODE_PROGRAMS: Final = {
+    "javascript": "node -e", "js": "node -e", "typescript": "node -e", "node": "node -e", "ruby": "ruby -e",
+    "perl": "perl -e", "php": "php -r", "python": "python3 -c", "py": "python3 -c",
+}  # fmt: skip
+_CODE_KEYS: Final = ("code", "source", "script", "input", "content")
 _BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
 
 
@@ -308,12 +340,29 @@ def take_apart(tool: str, args: JSON) -> Call:
         call.tool_class = "shell"
         call.shell.append(_join(arguments["argv"]))
         return call
+    if name in _CODE_TOOLS and _take_code(call, name, arguments):
+        call.tool_class = "shell"
+        return call
     words = frozenset(word.lower() for word in _WORD.findall(tool.rpartition("__")[2] or tool))
     call.tool_class = _class_of(name, words)
     if call.tool_class == "patch":
         _take_patch(call, arguments, args)
     _take_values(call, arguments, words)
     return call
+
+
+def _take_code(call: Call, name: str, arguments: dict[str, Any]) -> bool:
+    """Take the text of a tool that runs program text as the inline text of its interpreter."""
+    code = next((arguments[key] for key in _CODE_KEYS if isinstance(arguments.get(key), str)), None)
+    if code is None:
+        return False
+    language = str(arguments.get("language") or arguments.get("lang") or name).lower()
+    if language in ("bash", "sh", "shell", "zsh"):
+        call.shell.append(code)
+        return True
+    program = next((run for word, run in _CODE_PROGRAMS.items() if word in language), "python3 -c")
+    call.shell.append(f"{program} {_quote(code)}")
+    return True
 
 
 def is_shell_tool(tool: str) -> bool:
@@ -479,7 +528,7 @@ def _take_values(call: Call, arguments: dict[str, Any], words: frozenset[str]) -
                 call.paths.append(PathUse(access, value))
             else:
                 call.addresses.append((action, value))
-        elif key in _PATH_KEYS and not is_url(value):
+        elif key in _PATH_KEYS and (not is_url(value) or value.startswith("file:")):
             call.paths.append(PathUse(_keyed_access(key, access, call.tool_class), value))
         elif key in _PATH_KEYS or (is_url(value) and key not in _TEXT_KEYS and " " not in value):
             call.addresses.append((action, value))
@@ -487,6 +536,13 @@ def _take_values(call: Call, arguments: dict[str, Any], words: frozenset[str]) -
             call.shell.append(value)
         elif key == "pattern" and call.tool_class == "search" and value.startswith(("/", "~", ".")):
             call.paths.append(PathUse("search", value))
+        elif key not in _TEXT_KEYS and _FULL_PATH(value) is not None:
+            call.paths.append(PathUse(MAYBE, value))
+    globs = arguments.get("glob") or arguments.get("include")
+    if call.tool_class == "search" and isinstance(globs, str):
+        start = arguments.get("path")
+        start = start if isinstance(start, str) else "."
+        call.paths.append(PathUse("search", f"{start.rstrip('/')}/**/{globs.rpartition('/')[2]}"))
     if call.tool_class in ("write", "edit", "append", "patch") or words & {"write", "edit", "create"}:
         _take_written(call, arguments)
 
@@ -510,7 +566,7 @@ def _leaves(value: object, key: str = "", depth: int = 0) -> Iterator[tuple[str,
     """Yield (lower-case key, text) of every string, in order."""
     if isinstance(value, str):
         if value:
-            yield key, value
+            yield key, encodable(value)
     elif depth >= MAX_NESTING:
         return
     elif isinstance(value, Mapping):

@@ -18,7 +18,9 @@ Source: ``spec/guardrail.md`` §6.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+import re
+from collections import Counter
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -34,13 +36,22 @@ from defenseclaw.detection.facts import (
     Snapshot,
 )
 from defenseclaw.detection.path_names import OWN_ALL
-from defenseclaw.detection.programs import interpreters
+from defenseclaw.detection.programs import interpreters, system
 from defenseclaw.detection.programs.base import Act, AddressUse, PathUse
 from defenseclaw.detection.programs.flows import FlowFinder, Step, made_by_links
-from defenseclaw.detection.shell import Evaluation, evaluate
+from defenseclaw.detection.shell import Evaluation, environment, evaluate
 from defenseclaw.vocabulary import Event, HostContext
 
+MAX_COMMANDS: Final = 512
+"""Commands judged; of more, those that only look at files go first."""
+MAX_SETTINGS: Final = 262_144
+"""Characters of agent settings that are looked at."""
+MAX_ALIKE: Final = 8
+"""Commands, or paths, of one kind that come before those of other kinds."""
+MAX_COLLECTED: Final = 16_384
+"""Paths looked at."""
 MAX_PATHS: Final = 256
+"""Paths judged; of more, those that are nothing of note go first."""
 MAX_NETWORK: Final = 128
 MAX_NESTED: Final = 8
 """Command lines found in options and inline text that are evaluated too."""
@@ -50,6 +61,26 @@ MAX_LINKS: Final = 8
 _SENSITIVE: Final = frozenset(
     {"credential", "self_data", "agent_settings", "shell_history", "ssh_dir", "container_socket"}
 )
+_PLAIN_PLACES: Final = frozenset({"workspace", "temporary", "in_home", "other_home"})
+_LOOKING: Final = frozenset({"read", "list", "search"})
+_DULL: Final = 2
+_SETTERS: Final = frozenset(
+    {
+        "export",
+        "declare",
+        "typeset",
+        "readonly",
+        "unset",
+        "setenv",
+        "setx",
+        "launchctl",
+        "systemctl",
+        "set",
+        "tmux",
+        "dbus-update-activation-environment",
+    }
+)
+"""Programs whose words set or remove variables."""
 _LOCAL_PLACES: Final = frozenset({"workspace", "temporary"})
 _LINKED_ACCESS: Final = frozenset(
     {"read", "write", "append", "copy_from", "copy_to", "move", "permission", "link"}
@@ -64,8 +95,16 @@ _SYSTEM_PROGRAMS: Final = (
     "/opt/homebrew/bin/",
 )
 _LOOK_UPS: Final = frozenset(
-    ["pgrep", "pidof", "ps", "lsof", "grep", "ss", "netstat", "cat", "awk", "fuser", "head", "egrep"]
+    ["pgrep", "pidof", "ps", "lsof", "grep", "ss", "netstat", "cat", "awk", "fuser", "head", "egrep", "sed"]
 )
+_FILTERS_PACKETS: Final = frozenset({"iptables", "ip6tables", "nft", "ufw"})
+_KILLERS: Final = _FILTERS_PACKETS | {
+    "kill", "fuser", "gdb", "lldb", "gcore", "kill-port", "killport", "fkill", "npx"
+}  # fmt: skip
+_REFUSALS: Final = frozenset({"DROP", "REJECT", "drop", "reject", "deny"})
+_CURL_URL: Final = re.compile(r"(?m)^\s*-{0,2}url\s*[=: ]\s*\"?([^\"\s]+)")
+_PROJECT_SETTINGS: Final = re.compile(r"(?:^|/)\.claude/settings[\w.-]*\.json$")
+_HOOKS_OFF: Final = re.compile(r"disableAllHooks\W{1,16}true")
 _FORK_BOMB: Final = "recursive_function_pipeline"
 _TARGET_CLASSES: Final = frozenset(
     {"in_home", "workspace", "temporary", "other_home", "workspace_root", "ancestor"}
@@ -98,6 +137,7 @@ def understand(event: Event, host: HostContext) -> Generator[Need, Snapshot, Fac
         builder.take(evaluation)
     yield from builder.follow_nested()
     builder.take_call(call)
+    yield from builder.follow_start_files(call)
     facts = builder.facts()
     return (yield from _follow_links(facts, builder.cwd, host))
 
@@ -122,6 +162,8 @@ class _Builder:
         self.next_id = 1
         self.written: list[tuple[str, str]] = []
         self._pipelines = 0
+        self._outputs: dict[int, str] = {}
+        self._mounts: dict[int, list[tuple[str, str]]] = {}
         self._classified: dict[tuple[str, str, str], tuple[str, bool, frozenset[str]]] = {}
         if call.limited:
             self.issues.add("fact_limit")
@@ -132,6 +174,7 @@ class _Builder:
         """Add the commands of one evaluation; ``parent`` holds the text they came from."""
         self.issues.update(issue for issue in evaluation.issues if issue != _FORK_BOMB)
         self.parses.append(evaluation.parse)
+        self._outputs.update(evaluation.outputs)
         self.nested = max(self.nested, evaluation.nested + (parent is not None))
         commands = evaluation.commands
         if parent is not None or self._pipelines:
@@ -160,10 +203,16 @@ class _Builder:
     def _add(self, command: Command, evaluation: Evaluation) -> None:
         self.next_id = max(self.next_id, command.id + 1)
         act = programs.describe(command.program, command.argv)
+        if act.mounts:
+            self._mounts[command.id] = act.mounts
         self._inspect_text(command, act, evaluation)
         step = Step(command, act, stdin=evaluation.stdin.get(command.id))
         cwd = evaluation.cwds.get(command.id, self.cwd)
         self._add_executable(step, cwd)
+        if command.program in _SETTERS and any(word.startswith(environment.OWN) for word in command.argv[1:]):
+            act.is_("self_environment")
+        if command.assignments:
+            self._add_assignments(step, cwd)
         for use in act.paths:
             self._add_path(step, use, cwd)
         for redirect in command.redirects:
@@ -174,6 +223,9 @@ class _Builder:
 
     def _inspect_text(self, command: Command, act: Act, evaluation: Evaluation) -> None:
         """Look at program text of other languages that came by standard input or from a file."""
+        if command.program == "curl" and "-" in act.all("-K"):
+            for match in _CURL_URL.finditer(evaluation.stdin.get(command.id, "")[:65536]):
+                act.talk("upload", match[1], "http")
         if "interpreter" not in act.traits or act.code or act.language not in interpreters.INSPECTED:
             return
         text = command.code or (evaluation.stdin.get(command.id, "") if act.stdin == "code" else "")
@@ -185,12 +237,23 @@ class _Builder:
         if "/" in executable and not executable.startswith(_SYSTEM_PROGRAMS):
             self._add_path(step, PathUse("execute", executable, "code"), cwd)
 
+    def _add_assignments(self, step: Step, cwd: str) -> None:
+        """Take in what variables set for a command make it load."""
+        for assignment in step.command.assignments:
+            if environment.acts(assignment.partition("=")[0]) and not assignment.startswith(environment.OWN):
+                step.act.is_("loader_variable")
+            for path in environment.files_in(assignment):
+                self._add_path(step, PathUse("execute", path, "code"), cwd)
+
     def _add_path(self, step: Step, use: PathUse, cwd: str) -> PathFact | None:
-        if len(self.paths) >= MAX_PATHS:
+        if len(self.paths) >= MAX_COLLECTED:
             self.issues.add("fact_limit")
             return None
         where = step.command.where if use.access != "mount" else "host"
-        fact = self._path(step.command.id, use.access, use.value, cwd, where)
+        value = use.value
+        if where == "container" and self._mounts:
+            value, where = self._mounted(step.command, value)
+        fact = self._path(step.command.id, use.access, value, cwd, where)
         if fact.access == "search" and "credential" in fact.classes and step.command.program != "find":
             # Searching the content of a secret shows it; only find looks at names alone.
             fact = replace(fact, access="read")
@@ -201,6 +264,14 @@ class _Builder:
         if fact.access in ("write", "delete", "move") and "system_log" in fact.classes:
             step.act.is_("log_clear")
         return fact
+
+    def _mounted(self, command: Command, value: str) -> tuple[str, str]:
+        """Return a container's path as the host's, when it lies in something mounted."""
+        for target, source in self._mounts.get(command.parent, ()):
+            below = value.removeprefix(target.rstrip("/"))
+            if below != value and below[:1] in ("", "/"):
+                return source.rstrip("/") + below, "host"
+        return value, "container"
 
     def _path(self, command: int, access: str, value: str, cwd: str, where: str) -> PathFact:
         key = (value, cwd, where)
@@ -302,11 +373,19 @@ class _Builder:
                 )
                 self.take(evaluation, step.command)
 
+    def follow_start_files(self, call: tools.Call) -> Generator[Need, Snapshot, None]:
+        """Evaluate what a structured tool writes to files that a shell runs when it starts."""
+        for path, text in call.written[:MAX_NESTED]:
+            if path.rpartition("/")[2] in environment.PROFILES:
+                evaluation = yield from evaluate(text, cwd="", home=self.host.home, first_id=self.next_id)
+                deferred = tuple(replace(each, context="deferred") for each in evaluation.commands)
+                self.take(replace(evaluation, commands=deferred))
+
     # ---- structured tools ---------------------------------------------------------------------------
 
     def take_call(self, call: tools.Call) -> None:
         """Add the paths, addresses and written text of a structured tool as those of command 0."""
-        for use in call.paths[: MAX_PATHS - len(self.paths)]:
+        for use in call.paths[:MAX_PATHS]:
             self.paths.append(self._path(0, use.access, use.value, self.cwd, "host"))
         for action, url in call.addresses[: MAX_NETWORK - len(self.network)]:
             address = urls.parse(url, scheme="https", control_ports=self.host.control_ports)
@@ -329,6 +408,8 @@ class _Builder:
         if finder.limited:
             self.issues.add("fact_limit")
         self._add_written()
+        self._mark_hooks_off()
+        self._choose()
         return Facts(
             tool=self.tool,
             tool_class=self.tool_class,
@@ -342,46 +423,104 @@ class _Builder:
             nested=self.nested,
         )
 
+    def _mark_hooks_off(self) -> None:
+        """Make a project's agent settings guarded ones when what is written there switches all hooks off.
+
+        A project's settings are the project's own otherwise; this entry counts for the user's hooks too.
+        """
+        off = {
+            path
+            for path, text in self.written
+            if _PROJECT_SETTINGS.search(path) and _HOOKS_OFF.search(text[:MAX_SETTINGS])
+        }
+        for step in self.steps:
+            printed = self._outputs.get(step.command.id, "")[:MAX_SETTINGS]
+            if step.stdout and _HOOKS_OFF.search(printed):
+                off.update(
+                    fact.normalized for fact in step.stdout if _PROJECT_SETTINGS.search(fact.normalized)
+                )
+        if off:
+            self.paths = [
+                replace(fact, classes=fact.classes | {"agent_settings"}) if fact.normalized in off else fact
+                for fact in self.paths
+            ]
+
+    def _choose(self) -> None:
+        """Keep what matters of more commands and paths than are judged."""
+        if len(self.steps) > MAX_COMMANDS:
+            counts: Counter[tuple[object, ...]] = Counter()
+            ranked: list[tuple[bool, int, Step]] = []
+            for step in self.steps:
+                kind = _kind(step)
+                counts[kind] += 1
+                ranked.append((counts[kind] > MAX_ALIKE, _dullness(step), step))
+            ranked.sort(key=lambda each: each[:2])
+            if any(dullness < _DULL for _, dullness, _ in ranked[MAX_COMMANDS:]):
+                self.issues.add("fact_limit")
+            self.steps = sorted(
+                (step for *_, step in ranked[:MAX_COMMANDS]), key=lambda step: step.command.id
+            )
+        if len(self.paths) > MAX_PATHS:
+            alike: Counter[tuple[object, ...]] = Counter()
+            found: list[tuple[bool, bool, PathFact]] = []
+            for path in self.paths:
+                what = (path.access, path.classes)
+                alike[what] += 1
+                found.append((alike[what] > MAX_ALIKE, _is_plain(path), path))
+            found.sort(key=lambda each: each[:2])
+            if not all(plain for _, plain, _ in found[MAX_PATHS:]):
+                self.issues.add("fact_limit")
+            self.paths = [path for *_, path in found[:MAX_PATHS]]
+
     def _follow_own_links(self) -> None:
         """Give a link that this very call makes the classes of what it leads to."""
         links = made_by_links(self.steps)
         if not links:
             return
-        targets = {
-            link: paths.classify(target, cwd=self.cwd, home=self.host.home, host=self.host)
-            for link, target in links.items()
-        }
-        self.paths = [
-            replace(fact, classes=fact.classes | targets[fact.normalized])
-            if fact.normalized in targets
-            else fact
-            for fact in self.paths
-        ]
+        known: dict[str, frozenset[str]] = {}
+
+        def followed(fact: PathFact) -> PathFact:
+            classes = known.get(fact.normalized)
+            if classes is None:
+                classes = known[fact.normalized] = self._through(links, fact.normalized)
+            return replace(fact, classes=fact.classes | classes) if classes else fact
+
+        self.paths = [followed(fact) for fact in self.paths]
         for step in self.steps:
-            step.paths = [
-                (replace(fact, classes=fact.classes | targets[fact.normalized]), role)
-                if fact.normalized in targets
-                else (fact, role)
-                for fact, role in step.paths
-            ]
+            step.paths = [(followed(fact), role) for fact, role in step.paths]
+
+    def _through(self, links: Mapping[str, str], path: str) -> frozenset[str]:
+        """Return the classes of what a path leads to by one link of this call, at its end or on its way."""
+        at = len(path)
+        while at > 0:
+            target = links.get(path[:at])
+            if target is not None:
+                leads = target.rstrip("/") + path[at:] or "/"
+                return paths.classify(leads, cwd=self.cwd, home=self.host.home, host=self.host)
+            at = path.rfind("/", 0, at)
+        return frozenset()
 
     def _mark_own_processes(self) -> None:
         """Mark a kill whose target is looked up by our name, our port or our pid file."""
-        kills = [step for step in self.steps if step.command.program in ("kill", "fuser")]
+        kills = [step for step in self.steps if step.command.program in _KILLERS]
         if not kills:
             return
-        ports = tuple(f":{port}" for port in self.host.control_ports)
+        ports = re.compile(rf"(?<!\d)(?:{'|'.join(map(str, self.host.control_ports)) or '(?!)'})(?!\d)")
         looked_up = any(
-            "defenseclaw" in word.lower() or word.endswith(ports) or word.endswith("gateway.pid")
+            system.names_ours(word) or ports.search(word) or word.endswith("gateway.pid")
             for step in self.steps
             if step.command.program in _LOOK_UPS
             for word in step.command.argv[1:]
         )
         for step in kills:
-            fuser = step.command.program == "fuser" and any(
-                word.partition("/")[0] in map(str, self.host.control_ports) for word in step.command.argv[1:]
+            by_port = step.command.program not in ("kill", "gdb", "lldb", "gcore") and any(
+                ports.search(word) for word in step.command.argv[1:]
             )
-            if fuser or (looked_up and not any(word.isdigit() for word in step.act.operands)):
+            if step.command.program in _FILTERS_PACKETS:
+                by_port = by_port and not _REFUSALS.isdisjoint(step.command.argv)
+                if not by_port:
+                    continue
+            if by_port or (looked_up and not any(word.isdigit() for word in step.act.operands)):
                 step.act.is_("self_stop")
                 step.act.does("process_kill")
 
@@ -398,6 +537,37 @@ class _Builder:
                 for target in targets[:4]
                 if "null_device" not in target.classes
             )
+
+
+def _dullness(step: Step) -> int:
+    """Return how little a command matters: 0 for what rules ask for, more for what they hardly ever do."""
+    act, command = step.act, step.command
+    if act.traits or command.privileged or any(not _is_plain(path) for path, _ in step.paths):
+        return 0
+    if step.network or act.code or not command.program or command.assignments:
+        return 0
+    known = programs.look_up(command.program) is not programs.UNKNOWN_PROGRAM
+    return _DULL if known and act.operations <= _LOOKING else 1
+
+
+def _kind(step: Step) -> tuple[object, ...]:
+    """Return what rules can tell a command by, but for its words."""
+    act, command = step.act, step.command
+    return (
+        command.program,
+        command.where,
+        command.privileged,
+        act.effect,
+        frozenset(act.traits),
+        frozenset(act.operations),
+        frozenset().union(*(path.classes for path, _ in step.paths)),
+        frozenset().union(*(network.classes for network in step.network)),
+        frozenset(each.partition("=")[0] for each in environment.inherited(command.assignments)),
+    )
+
+
+def _is_plain(path: PathFact) -> bool:
+    return path.classes <= _PLAIN_PLACES
 
 
 def _finished(step: Step) -> Command:
@@ -423,6 +593,7 @@ def _finished(step: Step) -> Command:
         operations=frozenset(act.operations),
         traits=frozenset(act.traits),
         redirects=command.redirects,
+        assignments=command.assignments,
         code=command.code or act.code,
         language=command.language or act.language,
     )

@@ -129,6 +129,10 @@ _TUNNELS: Final = frozenset(
 _LOOPBACK_NAMES: Final = frozenset(
     {"localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback", "localtest.me", "lvh.me"}
 )
+_HOST_NAMES: Final = frozenset(
+    {"host.docker.internal", "gateway.docker.internal", "host.containers.internal", "host.lima.internal"}
+)
+"""What containers call the machine they run on."""
 _PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443, "ftp": 21, "ssh": 22, "sftp": 22, "dns": 53}
 
 
@@ -200,7 +204,7 @@ def parse(
         return None
     number = explicit or port or _PORTS.get(scheme, 0)
     scope = _classify(host, path, classes)
-    if scope == "loopback" and number in control_ports:
+    if number in control_ports and (scope == "loopback" or host in _HOST_NAMES or host.strip(".") == UNKNOWN):
         classes.add("control")
     external = scope in ("public", "unknown")
     if external:
@@ -256,6 +260,7 @@ def _split_port(hostport: str) -> tuple[str, int]:
     if hostport.count(":") > 1:
         return f"[{hostport}]", 0
     host, _, tail = hostport.partition(":")
+    tail = tail.lstrip("0") or tail
     return host, int(tail) if tail.isascii() and tail.isdigit() and len(tail) < 6 else 0
 
 

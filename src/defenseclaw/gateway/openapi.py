@@ -52,7 +52,7 @@ _ANSWER_HEADERS = {
 
 
 def render(routes: Iterable[Route]) -> dict[str, Any]:
-    """Return the document of ``routes`` as JSON-ready values; also the source of ``docs/reference/api.md``."""
+    """Return the document of ``routes`` as JSON-ready values; also the source of the API reference."""
     listed = tuple(routes)
     shapes = _Shapes(listed)
     paths: dict[str, dict[str, Any]] = {}

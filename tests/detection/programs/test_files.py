@@ -39,7 +39,8 @@ P = "/home/ada/project"
         ("rm -- -r", {("delete", f"{P}/-r")}),
         ("shred -u a", {("write", f"{P}/a"), ("delete", f"{P}/a")}),
         ("rmdir a", {("delete", f"{P}/a")}),
-        ("find d -name '*.pyc' -delete", {("delete", f"{P}/d")}),
+        ("find d -type f -delete", {("delete", f"{P}/d")}),
+        ("find d -name '*.pyc' -delete", {("delete", f"{P}/d/**/*.pyc")}),
         # not paths
         ("echo /etc/shadow", set()),
         ("printf '%s' ~/.ssh/id_rsa", set()),

@@ -35,7 +35,7 @@ async def test_health_names_what_does_not_work_and_still_answers_200(house):
     assert reply.status_code == 200
     assert reply.json()["status"] == "degraded"
     assert reply.json()["failing"] == ["audit", "config"]
-    assert "sideways" in reply.json()["config"]["last_error"]
+    assert "guardrail.mode" in reply.json()["config"]["last_error"]
 
 
 async def test_health_counts_what_a_connector_did(enforcing):

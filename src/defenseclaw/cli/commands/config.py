@@ -89,6 +89,8 @@ def set_(app: App, key: str, value: str | None, unset: bool) -> None:
         for problem in refresh_runtime(app):
             print_warning(problem)
         record_config_change(app, before)
+        if _waits_for_restart(app, key):
+            click.echo("The running gateway takes this up with `defenseclaw-gateway restart`.")
 
 
 @command.command()
@@ -153,6 +155,16 @@ def _resolved(config: Config, *, reveal: bool) -> dict[str, Any]:
     if resolved["gateway"]["token"] and not reveal:
         resolved["gateway"]["token"] = MASK
     return resolved
+
+
+def _waits_for_restart(app: App, key: str) -> bool:
+    """Whether a gateway runs that will not take the change of this key up by itself."""
+    from defenseclaw.config.load import RESTART_ONLY
+    from defenseclaw.daemon import PidFile
+
+    if PidFile(app.data.pid_file).running() is None:
+        return False
+    return key in RESTART_ONLY or app.config().gateway.config_reload.mode == "restart"
 
 
 def _require_key(key: str) -> None:

@@ -123,7 +123,7 @@ def guardrail(app: App, disable: bool, yes: bool, as_json: bool) -> None:
         return
     for name, done in removal.done.items():
         paths = restored[name]
-        click.echo(f"{name}: {len(paths)} files restored or deleted" if paths else f"{name}: nothing to restore")
+        click.echo(f"{name}: {f'{len(paths)} files restored or deleted' if paths else 'nothing to restore'}")
         if paths and done.restart_hint:
             click.echo(f"  {done.restart_hint}")
     click.echo("Inspection is off. `defenseclaw setup <agent>` switches it on again.")
@@ -140,7 +140,7 @@ def _agent_command(connector: Connector) -> click.Command:
             type=click.Choice(["open", "closed"]),
             help="When no decision can be had. Default: open in observe, closed in action.",
         ),
-        click.Option(["--rule-pack", "--rule-pack-dir"], help="default, strict, permissive or a directory."),
+        click.Option(["--rule-pack", "--rule-pack-dir"], help="default, strict or permissive."),
         click.Option(["--block-message"], help="Text the agent is shown on a block."),
         click.Option(
             ["--human-approval/--no-human-approval"],

@@ -24,10 +24,15 @@ def command(app: App, as_json: bool) -> None:
     agents = survey(app, config)
     report = {
         "environment": config.environment,
+        "deployment_mode": "local",
+        "scope": "user",
         "data_dir": str(app.data.root),
         "config": str(app.data.config),
         "audit_db": str(app.data.audit_db),
         "guardrail": {"enabled": config.guardrail.enabled, "mode": config.guardrail.mode},
+        "sandbox": {"available": False},
+        "scanners": dict.fromkeys(("skill-scanner", "mcp-scanner", "codeguard"), "not_found"),
+        "enforcement": _enforcement(app),
         "sidecar": _sidecar(app, config),
         "activity": _activity(app),
         "connectors": [
@@ -91,6 +96,18 @@ def _sidecar(app: App, config: Config) -> dict[str, Any]:
         "status": str(body.get("status") or "unknown"),
         "version": version_in(body) or "unknown",
         "uptime_ms": body.get("uptime_ms"),
+    }
+
+
+def _enforcement(app: App) -> dict[str, int]:
+    """Count the entries of the block and allow lists."""
+    from defenseclaw.cli.history import listed
+
+    entries = listed(app.data.audit_db)
+    return {
+        f"{install}ed_{kind}s": entries[kind, install]
+        for install in ("block", "allow")
+        for kind in ("skill", "plugin", "mcp", "tool")
     }
 
 

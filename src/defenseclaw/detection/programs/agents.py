@@ -169,9 +169,13 @@ def _agent(act: Act) -> None:
         act.is_("agent_control")
         if "defenseclaw" in text:
             act.is_("self_control")
-    if re.search(r"disableallhooks|--no-hooks|--bare\b|hooks\.enabled=false|features\.hooks=false", text):
+    if re.search(
+        r"disableallhooks\W{1,16}true|--no-hooks|--bare\b|hooks\.enabled=false|features\.hooks=false|"
+        r"--setting-sources[ =](?!\S*user)",
+        text,
+    ):
         act.does("policy_bypass")
-        act.is_("agent_control")
+        act.is_("agent_control", "self_control")
 
 
 _OURS: Final = grammar(

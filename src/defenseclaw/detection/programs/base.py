@@ -110,6 +110,8 @@ class Act:
     """What passes through is changed."""
     code: str = ""
     language: str = ""
+    mounts: list[tuple[str, str]] = field(default_factory=list)
+    """(path inside the container, path of the host) of what a container is given."""
     nested: list[str] = field(default_factory=list)
     """Shell command lines that an option or program text of this command runs."""
 

@@ -131,7 +131,8 @@ def _run(act: Act, words: list[str]) -> None:
         act.is_("dangerous_capability")
     if any(sub.value(name) == "host" for name in _HOST_NAMESPACES):
         act.is_("host_namespace")
-    for source in _mounts(sub):
+    for target, source in _mounts(sub):
+        act.mounts.append((target, source))
         act.touch("mount", [source])
         if source.rstrip("/") == "":
             act.is_("host_root_mount")
@@ -145,14 +146,20 @@ def _run(act: Act, words: list[str]) -> None:
         act.is_("image_miner", "miner")
 
 
-def _mounts(sub: Act) -> list[str]:
-    sources = [value.partition(":")[0] if not value.startswith("/:") else "/" for value in sub.all("-v")]
-    sources = [source for source in sources if source.startswith(("/", "~", ".", "$")) or "/" in source]
+def _mounts(sub: Act) -> list[tuple[str, str]]:
+    """Return (place in the container, path of the host) of bind mounts."""
+    pairs = [value.split(":")[:2] for value in sub.all("-v")]
+    sources = [
+        ((pair[1] if len(pair) > 1 else pair[0]), pair[0])
+        for pair in pairs
+        if pair[0].startswith(("/", "~", ".", "$")) or "/" in pair[0]
+    ]
     for value in sub.all("--mount"):
         fields = dict(part.partition("=")[::2] for part in value.split(","))
         source = fields.get("source") or fields.get("src") or ""
+        target = fields.get("target") or fields.get("dst") or fields.get("destination") or source
         if fields.get("type", "volume") == "bind" and source:
-            sources.append(source)
+            sources.append((target, source))
     return sources
 
 

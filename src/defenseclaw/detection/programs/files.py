@@ -6,6 +6,8 @@ import re
 from typing import Final
 
 from defenseclaw.detection.programs.base import Act, Describe, Grammar, Program, grammar, is_url
+from defenseclaw.detection.programs.code_strings import fold
+from defenseclaw.detection.shell import finders
 
 _CAPABILITIES: Final = (
     "cap_setuid",
@@ -80,14 +82,21 @@ def _sed(act: Act) -> None:
     act.language = "sed"
     for script in scripts:
         for match in re.finditer(
-            r"(?:^|[;\n{}])\s*(?:\d+|\$|/[^/\n]*/)?(?:,(?:\d+|\$))?\s*(e|w)\s+([^;\n}]+)", script
+            r"(?:^|[;\n{}])\s*(?:\d+|\$|/[^/\n]*/)?(?:,(?:\d+|\$))?\s*([erRwW])\s*((?<=[rRwW])[/~.][^;\n}]*|(?<=\s)[^;\n}]+)",
+            script,
         ):
             if match[1] == "e":
                 act.is_("shell_escape")
                 act.nested.append(match[2])
+            elif match[1] in "rR":
+                act.touch("read", [match[2].strip()], "stdout")
             else:
                 act.does("write")
                 act.touch("write", [match[2].strip()])
+        written = re.search(r"[/|#,][gIipM0-9]*w\s+(\S+)\s*$", script)
+        if written:
+            act.does("write")
+            act.touch("write", [written[1]])
         if re.search(r"[/|#,]e[gIip0-9]*\s*$", script) and script.lstrip().startswith("s"):
             act.is_("shell_escape", "dynamic_code")
 
@@ -118,7 +127,10 @@ def _awk(act: Act) -> None:
     for match in re.finditer(r"\"((?:[^\"\\]|\\.)*)\"\s*\|\s*getline|\|&?\s*\"((?:[^\"\\]|\\.)*)\"", program):
         act.is_("shell_escape", "spawn_code")
         act.nested.append((match[1] or match[2] or "").replace('\\"', '"'))
-    for match in re.finditer(r">>?\s*\"([^\"\s]+)\"", program):
+    folded = fold(program)
+    for match in re.finditer(r"<\s*\"([^\"\s]+)\"", folded):
+        act.touch("read", [match[1]], "stdout")
+    for match in re.finditer(r">>?\s*\"([^\"\s]+)\"", folded):
         act.does("write")
         act.touch("write", [match[1]])
     if re.search(r"/inet[46]?/(?:tcp|udp)/", program):
@@ -267,6 +279,42 @@ def _patch(act: Act) -> None:
     act.touch("write", act.operands[:1])
     act.touch("read", [*act.all("-i"), *act.operands[1:2]])
     act.touch("write", act.all("-o"))
+    act.touch("write", act.all("-d"))
+
+
+def _rename(act: Act) -> None:
+    """Describe both programs of that name: an expression or two words, then files."""
+    act.does("move")
+    skip = 1 if act.operand(0)[:2] in ("s/", "y/", "s|", "tr") else 2
+    act.touch("move", act.operands[skip:])
+
+
+def _gio(act: Act) -> None:
+    """Describe gio, the desktop's file tool."""
+    verb, files = act.operand(0), act.operands[1:]
+    if verb in ("trash", "remove"):
+        act.does("delete")
+        act.is_("recursive")
+        act.touch("delete", files)
+    elif verb in ("move", "rename"):
+        act.does("move")
+        act.touch("move", files[:1], "from")
+        act.touch("write", files[1:2], "to")
+    elif verb in ("copy", "save"):
+        act.does("copy")
+        act.touch("copy_from", files[:-1], "from")
+        act.touch("copy_to", files[-1:], "to")
+    else:
+        act.does("read")
+        act.touch("read" if verb == "cat" else "metadata", files, "stdout")
+
+
+def _yq(act: Act) -> None:
+    _reader(skip=1, transform=True)(act)
+    if act.has("-i"):
+        act.does("write")
+        act.is_("in_place")
+        act.touch("write", act.operands[1:])
 
 
 def _split(act: Act) -> None:
@@ -306,7 +354,8 @@ def _find(act: Act) -> None:
         if program in _EXEC_ACCESS:
             acts_on = _EXEC_ACCESS[program]
             act.is_("bulk", "recursive")
-    act.touch(acts_on, starts)
+    filtered = acts_on != "list" and finders.is_filtered(("find", *act.words))
+    act.touch(acts_on, finders.found_paths(("find", *act.words)) if filtered else starts)
     act.touch("write", act.all("-fprint", "-fprint0", "-fprintf", "-fls"))
     if any(_SUID_SEARCH.match(mode) for mode in act.all("-perm")) and not _SYSTEM_ROOTS.isdisjoint(starts):
         act.is_("suid_search")
@@ -447,6 +496,9 @@ def _editor(act: Act) -> None:
         if match:
             act.is_("shell_escape")
             act.nested.append(match[1])
+        written = re.match(r"\s*:?\s*\d*,?\$?\s*(?:w|wq|write|saveas|sav)!?\s+(\S+)", command)
+        if written:
+            act.touch("write", [written[1]])
     files = [word for word in act.operands if not word.startswith("+") and not is_url(word)]
     act.touch("read", files, "stdout")
     act.touch("write", files)
@@ -501,6 +553,10 @@ def _test(act: Act) -> None:
 def _sqlite(act: Act) -> None:
     act.does("read")
     act.touch("read", act.operands[:1], "stdout")
+    if len(act.operands) < 2 and not act.has("-cmd", "-readonly"):
+        # What it is told on its input may be anything.
+        act.does("write")
+        act.touch("write", act.operands[:1])
     for text in [*act.operands[1:], *act.all("-cmd")]:
         match = re.match(r"\s*\.(?:shell|system)\s+(.+)", text)
         if match:
@@ -618,7 +674,10 @@ PROGRAMS: Final[dict[str, Program]] = {
         grammar("-f,--from-file= --arg --argjson --slurpfile --rawfile -r -c -s -n -e -M -S"),
         _reader(skip=1, transform=True),
     ),
-    "yq": Program(grammar("-i,--inplace -r -o= -p="), _reader(skip=1, transform=True)),
+    "yq": Program(grammar("-i,--inplace,--in-place -r -o= -p="), _yq),
+    "rename": Program(grammar("-n,--no-act -f -v"), _rename, frozenset({"--help", "--version", "-n"})),
+    "prename": Program(grammar("-n,--no-act -f -v"), _rename, frozenset({"--help", "--version", "-n"})),
+    "gio": Program(grammar(), _gio),
     "grep": Program(_GREP, _grep),
     "egrep": Program(_GREP, _grep),
     "fgrep": Program(_GREP, _grep),
@@ -747,7 +806,7 @@ PROGRAMS: Final[dict[str, Program]] = {
     "apropos": Program(grammar(), _noise),
     "sqlite3": Program(grammar("-cmd= -separator= -json -csv", words=True), _sqlite),
     **{
-        name: Program(grammar("-c= --cmd= -u= -S= -s= -w= -W="), _editor)
+        name: Program(grammar("-c= --cmd= -u= -S= -w= -W="), _editor)
         for name in (
             "vim",
             "vi",

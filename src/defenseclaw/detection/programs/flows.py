@@ -68,7 +68,7 @@ class Step:
 
     def paths_of(self, *roles: str) -> list[PathFact]:
         """Return the paths with one of the roles."""
-        return [path for path, role in self.paths if role in roles]
+        return [path for path, role in self.paths if role in roles] if self.paths else []
 
 
 class FlowFinder:
@@ -115,8 +115,7 @@ class FlowFinder:
     def _pipeline(self, steps: list[Step]) -> None:
         """Carry bytes through a pipeline; commands at one place (a group, what a wrapper runs) share it."""
         carried: list[Source] = []
-        for _, members in groupby(steps, key=_position):
-            place = list(members)
+        for place in _places(steps):
             outer = {step.command.parent for step in place}
             out: list[Source] = []
             for step in place:
@@ -336,6 +335,13 @@ def _fed_command(group: list[Step]) -> int:
     if last.context != "substitution" or last.parent in {step.command.id for step in group}:
         return 0
     return last.parent
+
+
+def _places(steps: list[Step]) -> list[list[Step]]:
+    """Return the commands at each place of a pipeline."""
+    if len(steps) == 1:
+        return [steps]
+    return [list(members) for _, members in groupby(steps, key=_position)]
 
 
 def _position(step: Step) -> int:

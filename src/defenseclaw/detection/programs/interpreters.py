@@ -13,6 +13,7 @@ from typing import Final
 
 from defenseclaw.detection.facts import UNKNOWN
 from defenseclaw.detection.programs.base import Act, Grammar, Program, grammar, is_url
+from defenseclaw.detection.programs.code_strings import fold
 
 MAX_INLINE: Final = 65_536
 """Characters of inline text that are looked at."""
@@ -99,6 +100,10 @@ _COMMAND_STRING: Final = re.compile(
 _COMMAND_LIST: Final = re.compile(
     r"(?:run|call|Popen|check_output|check_call|system|exec)\s*\(?\s*[\[(]((?:\s*['\"][^'\"\n]*['\"]\s*,?)+)"
 )
+_SPAWNED: Final = re.compile(r"(?:^|[;\n{\[])\s*(?:spawn|exec|system)\s+([^;\n}\]]+)")
+_COMMAND_WORDS: Final = re.compile(
+    r"\b(?:exec|system|spawn)\s+((?:['\"][^'\"\n]*['\"]\s*,\s*)+['\"][^'\"\n]*['\"])"
+)
 _BACKTICKS: Final = re.compile(r"`([^`\n]{1,2048})`|(?:%x|qx)[{(\[/]([^})\]/\n]{1,2048})[})\]/]")
 _STRING: Final = re.compile(r"\"((?:[^\"\\\n]|\\.){1,512})\"|'((?:[^'\\\n]|\\.){1,512})'")
 _SOCKET: Final = re.compile(
@@ -126,20 +131,32 @@ _DELETE: Final = re.compile(
 _TREE: Final = re.compile(r"rmtree|rm_r|rm_rf|rimraf|remove_tree|recursive")
 _WRITE: Final = re.compile(
     r"['\"](?:w|wb|a|ab|w\+|a\+|x)['\"]|write_text|write_bytes|writeFile|appendFile|file_put_contents|File\.write|os\.rename|shutil\.(?:copy|move)|os\.replace|fs\.(?:rename|copyFile)|createWriteStream|\btruncate\b|>>?\s*['\"]"
+    r"|\.touch\(|\.mkdir|mkdirs?\b|mkdirSync|symlink|link_to|hardlink|\bchmod\b|\bchown\b|os\.utime"
+    r"|(?i:delete from|drop table|insert into|\bupdate \w+ set\b)"
 )
 _APPEND: Final = re.compile(r"['\"]a(?:b|\+)?['\"]|appendFile|FILE_APPEND")
 _READ: Final = re.compile(
-    r"\bopen\b|read_text|read_bytes|readFile|File\.read|file_get_contents|IO\.read|Path\(|readlines|createReadStream|require\(|linecache|fileinput|copyfile|glob"
+    r"\bopen\b|read_text|read_bytes|readFile|File\.read|file_get_contents|IO\.read|Path\(|readlines|createReadStream|require\(|linecache|fileinput|copyfile|glob|readfile|io\.lines|fopen|\bfile\(|slurp|connect\("
 )
 _ENVIRON: Final = re.compile(
     r"os\.environ(?!\s*(?:\[|\.get))|process\.env(?!\s*[.\[])|%ENV|\bENV\b(?!\s*\[)|getenv\(\s*\)|\$_ENV"
+)
+_OPEN_MODE: Final = re.compile(r"^\s*(?:\+?[<>]{1,2}\s*)")
+"""Perl's way of saying how to open a file, before its name."""
+OURS: Final = "defenseclaw"
+_OWN_CODE: Final = re.compile(
+    r"\b(?:import|from|require|run_module|run_path|load)\b[^\n]{0,64}\bdefenseclaw\b"
+)
+_OWN_CONTROL: Final = re.compile(r"\b(?:uninstall|teardown|disable|approve|allow|setup|restore|stop|patch)\b")
+_KILLS: Final = re.compile(
+    r"\b(?:os|process)\.kill\b|\.(?:kill|terminate|send_signal)\(|\bkill\s+['\"\d]|Process\.kill"
 )
 _FORKS: Final = re.compile(
     r"fork\s*(?:\(\s*\))?\s*while\s+(?:fork|1|True)|loop\s*\{\s*fork|while\s*\(?\s*(?:1|True|true)\s*\)?\s*[:{]?\s*(?:os\.)?fork"
 )
 _EFFECT_WORDS: Final = re.compile(
     r"\b(?:open|import|require|exec|eval|system|spawn|fork|unlink|socket|fetch|File|IO|Dir|Kernel|os|subprocess|shutil|"
-    r"write|rename|load|use|http|net|fs|process|__\w+__|getattr|globals|compile|popen)\b|`|qx|%x|<[A-Z$]"
+    r"write|rename|load|use|readfile|lines|connect|http|net|fs|process|__\w+__|getattr|globals|compile|popen)\b|`|qx|%x|<[A-Z$]"
 )
 _MODULE_FILTERS: Final = frozenset(
     {"json.tool", "tokenize", "base64", "gzip", "zipfile", "tarfile", "timeit", "this", "calendar"}
@@ -255,6 +272,8 @@ def _interpreter(act: Act) -> None:
         elif UNKNOWN not in act.code:
             act.emits.append("process")
         inspect_code(act, act.code, language)
+        if language == "tcl":
+            act.nested.extend(match[1] for match in _SPAWNED.finditer(act.code[:MAX_INLINE]))
     elif act.has("-m") and language == "python":
         _python_module(act)
     elif act.operand(0) not in ("", "-", "/dev/stdin"):
@@ -305,13 +324,20 @@ def inspect_code(act: Act, code: str, language: str) -> None:
     if not _EFFECT_WORDS.search(code) and not _SPAWN.search(code):
         act.is_("inline_harmless")
         return
-    strings = [match[1] or match[2] or "" for match in _STRING.finditer(code)][:_MAX_STRINGS]
+    folded = fold(code)
+    strings = [match[1] or match[2] or "" for match in _STRING.finditer(folded)][:_MAX_STRINGS]
+    if _OWN_CODE.search(folded) and _OWN_CONTROL.search(" ".join([folded, *act.operands])):
+        act.does("config_change", "policy_bypass")
+        act.is_("self_control")
+    if _KILLS.search(code) and any(OURS in text.lower() for text in strings):
+        act.does("process_kill")
+        act.is_("self_stop")
     if _FORKS.search(code):
         act.is_("fork_bomb")
     spawns = _SPAWN.search(code) is not None
     if spawns:
         act.is_("spawn_code")
-        act.nested.extend(_commands_in(code, language))
+        act.nested.extend(_commands_in(folded, language))
     if _SOCKET.search(code):
         act.is_("socket_code")
         sends = _SEND.search(code) is not None
@@ -374,6 +400,7 @@ def _touch_strings(act: Act, code: str, strings: list[str]) -> None:
         if "upload" in act.operations and access == "read"
         else ("stdout" if access == "read" else "")
     )
+    strings = [_OPEN_MODE.sub("", text) for text in strings]
     paths = [text for text in strings if _is_file(text)]
     if access == "delete" and _TREE.search(code):
         act.is_("recursive")
@@ -399,7 +426,7 @@ def _commands_in(code: str, language: str) -> list[str]:
     found = [
         match[1][1:-1].replace('\\"', '"').replace("\\'", "'") for match in _COMMAND_STRING.finditer(code)
     ]
-    for match in _COMMAND_LIST.finditer(code):
+    for match in (*_COMMAND_LIST.finditer(code), *_COMMAND_WORDS.finditer(code)):
         words = re.findall(r"['\"]([^'\"\n]*)['\"]", match[1])
         if len(words) > 1:
             found.append(" ".join(_quote(word) for word in words))

@@ -71,12 +71,17 @@ def _curl(act: Act) -> None:
         act.does("delete")
         act.is_("remote_delete")
     for url in urls:
-        act.talk("upload" if sends else "download", url, "http")
+        if url.lower().startswith("file:"):
+            act.does("read")
+            act.touch("read", [url], "stdout")
+        else:
+            act.talk("upload" if sends else "download", url, "http")
     for proxy in act.all("-x", "--preproxy", "--socks5", "--socks5-hostname", "--socks4", "--socks4a"):
-        act.talk("connect", proxy, "http")
+        act.talk("connect", proxy.partition("://")[2] or proxy, "proxy")
     for rerouted in act.all("--connect-to", "--resolve"):
+        port = rerouted.split(":", 2)[1] if rerouted.count(":") > 1 else ""
         host = rerouted.split(":", 2)[2] if rerouted.count(":") > 1 else ""
-        act.talk("connect", host.lstrip("+"))
+        act.talk("connect", host.lstrip("+"), "", _port(port))
     for socket in act.all("--unix-socket", "--abstract-unix-socket"):
         act.touch("connect", [socket])
     act.touch("read", uploads, "upload")
@@ -165,11 +170,16 @@ def _wget(act: Act) -> None:
         act.touch("write", names, "download")
 
 
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
 def _http_client(act: Act) -> None:
     """Describe httpie and its kin: ``http [METHOD] URL [item…]``."""
     words = list(act.operands)
-    method = words.pop(0).upper() if words and words[0].isalpha() and words[0].isupper() else ""
+    named = bool(words) and words[0].isalpha() and (words[0].isupper() or words[0].upper() in _METHODS)
+    method = words.pop(0).upper() if named else ""
     url, items = (words[0], words[1:]) if words else ("", [])
+    url = f"localhost{url}" if url.startswith((":", "/")) and not url.startswith("//") else url
     files = [item.partition("@")[2] for item in items if "@" in item and "=" not in item.partition("@")[0]]
     sends = (
         bool(files)
@@ -223,6 +233,9 @@ def _ssh(act: Act) -> None:
     if act.has("-L") or re.search(r"(?i)\blocalforward\b", options):
         act.does("tunnel")
         act.is_("forward_tunnel")
+        for forward in act.all("-L", "-W"):
+            if host in _SELF_HOSTS or host.rpartition("@")[2] in _SELF_HOSTS:
+                act.talk("connect", ":".join(forward.split(":")[-2:]))
     if act.has("-D") or re.search(r"(?i)\bdynamicforward\b", options):
         act.does("tunnel")
         act.is_("dynamic_tunnel")
@@ -237,6 +250,8 @@ def _ssh(act: Act) -> None:
     if len(act.operands) == 1:
         act.emits.append("network")
 
+
+_SELF_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1", "0"})
 
 _SSH_OPTIONS: Final = (
     "-o= -i= -F= -p= -l= -R= -L= -D= -J= -W= -E= -S= -c= -m= -b= -B= -I= -O= -Q= -w= -G -V -N -f -T "

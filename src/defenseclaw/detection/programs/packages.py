@@ -30,6 +30,8 @@ _INDEX_OPTIONS: Final = (
 
 def _manager(act: Act) -> None:
     words = list(act.operands)
+    if words[:1] in (["exec"], ["x"]) and act.program in ("npm", "pnpm"):
+        act.nested.extend(act.all("-c", "--call"))
     if words[:1] in (["pip"], ["pip3"], ["tool"], ["global"], ["self"]):
         words = words[1:]
     verb = words[0] if words else ""
@@ -46,6 +48,9 @@ def _manager(act: Act) -> None:
             if is_url(address) and not address.startswith("file:"):
                 act.is_("package_url")
                 act.talk("download", address)
+            exact = _OURS.match(package.lower())
+            if exact and (exact[0][-1] in "@=<>" or act.has("-U", "--force-reinstall", "--reinstall")):
+                act.is_("self_uninstall")
         act.touch("read", act.all("-r", "-c"))
     elif verb in _REMOVE:
         act.does("delete")
@@ -95,6 +100,7 @@ def _launcher(act: Act) -> None:
     """Describe npx, uvx, bunx, pipx run: the package named is the program; it is understood apart."""
     act.does("fetch", "execute")
     act.is_("package_run")
+    act.nested.extend(act.all("-c"))
     for word in act.operands[:1]:
         address = word.removeprefix("git+")
         if is_url(address):
@@ -124,6 +130,8 @@ def launched(program: str, argv: tuple[str, ...]) -> tuple[str, ...]:
     name = words[index]
     bare = name if name.startswith("@") and name.count("@") == 1 else name.rpartition("@")[0] or name
     bare = bare.partition("==")[0].partition("[")[0]
+    if bare.lower().startswith("defenseclaw.cli") or bare.lower() == "defenseclaw.__main__":
+        bare = "defenseclaw"
     return (_PACKAGE_PROGRAMS.get(bare.lower(), bare.rpartition("/")[2]), *words[index + 1 :])
 
 

@@ -126,6 +126,92 @@ def _volume(act: Act) -> None:
 # ---- services and jobs ------------------------------------------------------------------------------
 
 
+_PACKAGED: Final = frozenset(
+    [
+        "nginx",
+        "apache2",
+        "httpd",
+        "caddy",
+        "haproxy",
+        "traefik",
+        "docker",
+        "containerd",
+        "podman",
+        "crio",
+        "kubelet",
+        "k3s",
+        "postgresql",
+        "mysql",
+        "mysqld",
+        "mariadb",
+        "mongod",
+        "redis",
+        "redis-server",
+        "memcached",
+        "rabbitmq-server",
+        "elasticsearch",
+        "opensearch",
+        "kibana",
+        "grafana-server",
+        "prometheus",
+        "node_exporter",
+        "influxdb",
+        "influxd",
+        "php-fpm",
+        "php8.1-fpm",
+        "php8.2-fpm",
+        "php8.3-fpm",
+        "ssh",
+        "sshd",
+        "cron",
+        "crond",
+        "chronyd",
+        "chrony",
+        "ntp",
+        "ntpd",
+        "systemd-timesyncd",
+        "systemd-networkd",
+        "systemd-resolved",
+        "networkmanager",
+        "bluetooth",
+        "cups",
+        "avahi-daemon",
+        "ufw",
+        "firewalld",
+        "fail2ban",
+        "nftables",
+        "libvirtd",
+        "virtqemud",
+        "lxd",
+        "snapd",
+        "fstrim.timer",
+        "tlp",
+        "acpid",
+        "dbus",
+        "rsyslog",
+        "auditd",
+        "pipewire",
+        "pipewire-pulse",
+        "pulseaudio",
+        "gdm",
+        "gdm3",
+        "lightdm",
+        "sddm",
+        "ollama",
+        "jenkins",
+        "gitlab-runner",
+        "tailscaled",
+        "wpa_supplicant",
+    ]
+)
+"""Services that come with a distribution or a well-known package: enabling one hides nothing."""
+
+
+def _is_packaged(unit: str) -> bool:
+    name = unit.lower().removesuffix(".service").removesuffix(".socket")
+    return name.partition("@")[0] in _PACKAGED
+
+
 def _service(act: Act) -> None:
     """Describe systemctl, service, rc-service, launchctl, sc."""
     words = [word.lower() for word in act.operands]
@@ -146,7 +232,9 @@ def _service(act: Act) -> None:
         "set-default",
     ):
         act.does("schedule")
-        act.is_("service_enable", "schedule_install")
+        act.is_("schedule_install")
+        if not units or not all(_is_packaged(unit) for unit in units):
+            act.is_("service_enable")
         act.touch("execute", [unit for unit in units if "/" in unit])
     elif verb in ("stop", "disable", "mask", "kill", "unload", "bootout", "remove", "delete", "condstop"):
         act.does("schedule", "process_kill")
@@ -229,6 +317,22 @@ def _kill(act: Act) -> None:
             act.is_("kill_all")
 
 
+def names_ours(pattern: str) -> bool:
+    """Whether a pattern of process names finds ours: a part of our name, or an expression that matches it."""
+    pattern = pattern.lower()
+    if (pattern in OURS and len(pattern) > 3) or OURS in pattern:
+        return True
+    if len(pattern) > 64 or len(pattern.strip(".*^$+?[]()|\\")) < 4:
+        return False
+    literal = re.sub(r"\[([^\]^\\-])\]", r"\1", pattern)
+    if not re.fullmatch(r"[\w.*^$ /-]+", literal) or literal.count("*") > 2:
+        return False
+    try:
+        return re.search(literal, f"{OURS}-gateway run") is not None
+    except re.error:
+        return False
+
+
 def _pkill(act: Act) -> None:
     act.does("process_kill")
     words = list(act.words)
@@ -236,7 +340,7 @@ def _pkill(act: Act) -> None:
         act.is_("kill_force")
     patterns = [word for word in act.operands if not _SIGNAL.match(word)]
     for pattern in patterns:
-        if (pattern.lower() in OURS and len(pattern) > 3) or OURS in pattern.lower():
+        if names_ours(pattern):
             act.is_("self_stop")
         if pattern in (".", "", ".*", "^", "*"):
             act.is_("kill_all")
@@ -340,6 +444,34 @@ def _firewall(act: Act) -> None:
         act.is_("firewall_off")
 
 
+def _mktemp(act: Act) -> None:
+    if not act.has("-u"):
+        act.touch("write", [word for word in act.operands if "/" in word])
+
+
+def _kill_port(act: Act) -> None:
+    act.does("process_kill")
+
+
+def _multiplexer(act: Act) -> None:
+    """Describe tmux and screen: what they start, or type into a window, is run by a shell."""
+    verb = act.operand(0)
+    if act.program == "tmux":
+        if verb.startswith("kill-") and any(OURS in word for word in act.words):
+            act.does("process_kill")
+            act.is_("self_stop")
+        elif verb.startswith(("new", "split", "respawn", "run", "popup", "display-popup", "neww", "send")):
+            words = act.operands[1:]
+            words = [word for word in words if word not in ("Enter", "C-m", "KPEnter")]
+            if words:
+                act.does("execute")
+                act.nested.append(" ".join(words) if not verb.startswith("send") else "".join(words))
+    elif act.operands and not act.has("-r", "-x", "-ls", "-list"):
+        act.does("execute")
+        at = act.operands.index("stuff") + 1 if "stuff" in act.operands else 0
+        act.nested.append(" ".join(act.operands[at:]))
+
+
 def _sysctl(act: Act) -> None:
     if act.has("-w", "-p") or any("=" in word for word in act.operands):
         act.does("config_change")
@@ -426,12 +558,17 @@ def _wrapper(act: Act) -> None:
     act.stdin = act.args = "pass"
 
 
+def _xargs(act: Act) -> None:
+    act.touch("read", act.all("-a"), "stdout")
+
+
 def _nothing(act: Act) -> None:
     """Say nothing: a builtin whose operands are no paths."""
 
 
 _MKFS: Final = grammar("-t,--type= -L= -U= -O= -b= -E= -m= -N= -F -f -q -n=")
 _WRAPPER: Final = grammar(stop=True)
+_XARGS: Final = grammar("-a,--arg-file= -E= -I= -J= -L= -n= -P= -R= -S= -s= -d= -j= -0 -r -t -p", stop=True)
 _ACCOUNT: Final = grammar(
     "-u,--uid= -g,--gid= -G,--groups= -a,--append -d,--home= -s,--shell= -p,--password= "
     "-c,--comment= -e= -l= -f= -k= "
@@ -654,14 +791,9 @@ PROGRAMS: Final[dict[str, Program]] = {
             "taskset",
             "prlimit",
             "firejail",
-            "xargs",
-            "gxargs",
-            "parallel",
             "watch",
             "flock",
             "script",
-            "screen",
-            "tmux",
             "busybox",
             "toybox",
             "entr",
@@ -716,7 +848,15 @@ PROGRAMS: Final[dict[str, Program]] = {
             "popd",
             "dirs",
             "tty",
-            "mktemp",
         )
     },
+    **{name: Program(_XARGS, _xargs) for name in ("xargs", "gxargs", "parallel")},
+    "mktemp": Program(grammar("-p,--tmpdir= --suffix= -d -u -t -q"), _mktemp),
+    "tmux": Program(
+        grammar("-t= -s= -n= -c= -e= -F= -f= -L= -S= -x= -y= -l= -d -D -h -v -P -k -b"), _multiplexer
+    ),
+    "screen": Program(grammar("-S= -c= -h= -p= -t= -s= -e= -T= -d -m -D -r -R -X -ls -list"), _multiplexer),
+    "kill-port": Program(grammar(), _kill_port),
+    "killport": Program(grammar(), _kill_port),
+    "fkill": Program(grammar(), _kill_port),
 }

@@ -93,6 +93,10 @@ def _git(act: Act) -> None:
     describe = _DESCRIBE.get(verb)
     if describe is not None:
         describe(act, sub)
+    if directory:
+        act.paths = [use._replace(value=_inside(directory, use.value)) for use in act.paths]
+    if directory and verb not in _LOOKS:
+        act.touch("write", [directory])
     if sub.value("--output"):
         act.does("write")
         act.touch("write", [_inside(directory, sub.value("--output"))])
@@ -103,6 +107,33 @@ def _git(act: Act) -> None:
 
 
 _NO_OPTIONS: Final = grammar()
+_LOOKS: Final = frozenset(
+    {
+        "",
+        "status",
+        "log",
+        "diff",
+        "show",
+        "branch",
+        "rev-parse",
+        "ls-files",
+        "grep",
+        "blame",
+        "describe",
+        "remote",
+        "fetch",
+        "config",
+        "rev-list",
+        "shortlog",
+        "reflog",
+        "cat-file",
+        "ls-tree",
+        "for-each-ref",
+        "worktree",
+        "tag",
+    }
+)
+"""Verbs that leave a work tree as it is."""
 
 
 def _inside(directory: str, path: str) -> str:
@@ -162,7 +193,7 @@ def _clean(act: Act, sub: Act) -> None:
         act.is_("destructive_vcs", "force", "bulk")
         if sub.has("-d"):
             act.is_("recursive")
-        act.touch("delete", sub.operands)
+        act.touch("delete", sub.operands or ["."])
 
 
 def _checkout(act: Act, sub: Act) -> None:
@@ -175,7 +206,8 @@ def _checkout(act: Act, sub: Act) -> None:
         act.is_("destructive_vcs")
         files = ["."]
     else:
-        files = files[1:]
+        # The only word is a branch or a file; a name with an ending is more likely the latter.
+        files = files[1:] or [word for word in files if "." in word]
     if sub.has("-f"):
         act.is_("destructive_vcs", "force")
     act.touch("write", files)
@@ -373,6 +405,8 @@ def _credential(act: Act, sub: Act) -> None:
 
 def _show(act: Act, sub: Act) -> None:
     act.does("read")
+    if sub.has("--no-index"):
+        act.touch("read", sub.operands, "stdout")
     for word in sub.operands:
         _, mark, path = word.partition(":")
         if mark and path:
@@ -381,6 +415,16 @@ def _show(act: Act, sub: Act) -> None:
 
 def _add(act: Act, sub: Act) -> None:
     act.does("read")
+
+
+def _search(act: Act, sub: Act) -> None:
+    act.does("search")
+    act.touch("search", sub.operands[1:] or ["."], "stdout")
+
+
+def _hash(act: Act, sub: Act) -> None:
+    act.does("read")
+    act.touch("read", sub.operands, "stdout")
 
 
 def _archive(act: Act, sub: Act) -> None:
@@ -427,6 +471,8 @@ _DESCRIBE: Final = {
     "diff": _show,
     "add": _add,
     "archive": _archive,
+    "grep": _search,
+    "hash-object": _hash,
 }
 
 

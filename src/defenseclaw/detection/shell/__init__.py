@@ -18,6 +18,7 @@ from defenseclaw.detection.shell.bounds import MAX_ROUNDS
 from defenseclaw.detection.shell.evaluator import Evaluator
 from defenseclaw.detection.shell.ledger import Full
 from defenseclaw.detection.shell.state import Shell, Site
+from defenseclaw.detection.text import encodable
 
 __all__ = ["Evaluation", "evaluate", "evaluate_argv"]
 
@@ -64,7 +65,9 @@ def evaluate(
     """
 
     def run(evaluator: Evaluator) -> None:
-        evaluator.source(source, Shell(cwd, home), Site(), None)
+        shell = Shell(cwd, home)
+        evaluator.source(encodable(source), shell, Site(), None)
+        evaluator.start_files(shell)
 
     return (yield from _rounds(run, home, first_id))
 

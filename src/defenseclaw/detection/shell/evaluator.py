@@ -6,15 +6,26 @@ What may or may not run is taken to run: both branches of an ``if``, all arms of
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from defenseclaw.detection.facts import UNKNOWN, Need, Redirect, Snapshot
-from defenseclaw.detection.shell.bounds import MAX_DEPTH, MAX_FILES, MAX_TURNS, MAX_WORDS
-from defenseclaw.detection.shell.expand import WORD_COST, Expander
+from defenseclaw.detection.shell.bounds import (
+    MAX_ASSIGNED,
+    MAX_ASSIGNMENTS,
+    MAX_DEPTH,
+    MAX_FILES,
+    MAX_INERT,
+    MAX_TURNS,
+    MAX_WORDS,
+)
+from defenseclaw.detection.shell.environment import PROFILES, acts, inherited
+from defenseclaw.detection.shell.expand import SOMETHING, WORD_COST, Expander
 from defenseclaw.detection.shell.ledger import Full, Ledger
 from defenseclaw.detection.shell.parameters import glob_matches
 from defenseclaw.detection.shell.parser import Parser
 from defenseclaw.detection.shell.programs import (
+    INERT,
     Programs,
     absolute,
     changes_shell,
@@ -30,7 +41,9 @@ from defenseclaw.detection.shell.syntax import (
     Function,
     Group,
     If,
+    Literal,
     Node,
+    Parameter,
     Pipeline,
     ProcessSubstitution,
     Redirection,
@@ -40,6 +53,7 @@ from defenseclaw.detection.shell.syntax import (
     Word,
 )
 
+_KEYED = re.compile(r"\[([^\]\n]{1,256})\]=(.*)\Z", re.DOTALL).match
 _UNKNOWN_LINE = (UNKNOWN + "\n").encode()
 _ACCESS = {
     "<": ("read", 0),
@@ -102,9 +116,17 @@ class Evaluator:
             return None
         parser = Parser(text, depth=site.depth, nodes=self._nodes)
         tree = parser.parse()
+        self.ledger.allow(parser.nodes - self._nodes)
         self._nodes = parser.nodes
         self.ledger.issues |= parser.issues
         return self.sequence(tree, shell, site, stdin)
+
+    def start_files(self, shell: Shell) -> None:
+        """Evaluate what the source wrote to files that a shell runs when it starts."""
+        for path, content in list(shell.files.items()):
+            if content and path.rpartition("/")[2] in PROFILES:
+                site = Site(context="deferred")
+                self.source(content.decode("utf-8", "replace"), Shell("", self.home), site, None)
 
     def run(
         self,
@@ -149,6 +171,7 @@ class Evaluator:
         alone = len(items) == 1
         printed: list[bytes | None] = []
         before, joint = "", ";"
+        tested: tuple[str, ...] = ()
         for node, operator in items:
             self.ledger.step()
             place = site
@@ -161,6 +184,9 @@ class Evaluator:
                 or (joint == "&&" and not before)
             )
             inner = shell if runs else self.fork(shell)
+            if joint == "&&" and tested:
+                self._not_empty(tested, inner)
+            tested = _tested(node)
             if isinstance(node, Pipeline):
                 out = self._pipeline(node, inner, place, stdin, alone)
             else:
@@ -168,6 +194,13 @@ class Evaluator:
             printed.append(out)
             before, joint = _constant(node), operator
         return _joined(printed)
+
+    @staticmethod
+    def _not_empty(names: tuple[str, ...], shell: Shell) -> None:
+        """Take in that variables of unknown value were found not to be empty."""
+        for name in names:
+            if shell.variables.get(name, UNKNOWN) == UNKNOWN:
+                shell.variables[name] = SOMETHING
 
     def _node(self, node: Node, shell: Shell, site: Site, stdin: bytes | None) -> bytes | None:
         if isinstance(node, Simple):
@@ -272,6 +305,8 @@ class Evaluator:
             if index < len(node.conditions):
                 self.sequence(node.conditions[index], shell, site, stdin)
             branch = self.fork(shell)
+            if index < len(node.conditions) and len(node.conditions[index].items) == 1:
+                self._not_empty(_tested(node.conditions[index].items[0][0]), branch)
             self.sequence(body, branch, site, stdin)
             branches.append(branch)
         if _always(node.conditions[0]):
@@ -378,13 +413,16 @@ class Evaluator:
                 stdin = streams.stdin
         if site.redirects:
             draft.redirects += site.redirects
+        own: tuple[str, ...] = ()
+        before = shell
         if node.assignments:
-            before = shell
             shell = self.fork(shell)
             for assignment in node.assignments:
                 self.assign(assignment, shell, site)
                 if node.words[0].literal in ("export", "declare", "local", "readonly", "typeset"):
                     self.assign(assignment, before, site)
+            own = self._assigned(node.assignments, shell)
+            draft.assignments += own
         self._owner = owner
         fed, feeds = words.readers, words.writers
         words.readers, words.writers = readers, writers
@@ -397,10 +435,25 @@ class Evaluator:
             return b""
         if node.words[0].glob:
             draft.argv[0] = program_by_glob(draft.argv[0])
+        if own:
+            draft.cwd = shell.cwd
+            self._programs.run_assigned(own, draft, shell, site)
         out = self._execute(draft, shell, site, stdin, streams.stdin_path if streams is not None else "")
+        if before is not shell and changes_shell(draft.argv[0]):
+            self._keep_changes(node.assignments, before, shell)
         if feeds:
             self.ledger.feed_from(draft, feeds)
+        elif len(self.ledger.drafts) > MAX_INERT and draft.program in INERT and self._is_inert(draft):
+            self.ledger.withdraw(draft)
         return self._store(out, streams, shell) if streams is not None else out
+
+    @staticmethod
+    def _is_inert(draft: Draft) -> bool:
+        """Return whether a command that only prints or tests has no part in anything else."""
+        return (
+            not (draft.redirects or draft.origins or draft.assignments)
+            and draft.site.context != "substitution"
+        )
 
     def _expand(self, nodes: list[Word], draft: Draft, shell: Shell, site: Site) -> None:
         words = self.words
@@ -431,30 +484,56 @@ class Evaluator:
         """Assignments without a command, or redirections on their own."""
         for assignment in node.assignments:
             self.assign(assignment, shell, site)
-        if not node.redirections:
+        acting = tuple(
+            each for each in self._assigned(node.assignments, shell) if acts(each.partition("=")[0])
+        )
+        if not node.redirections and not acting:
             return b""
         draft = self.ledger.draft(site)
         draft.cwd = shell.cwd
+        draft.assignments = acting
         streams = self._streams(node.redirections, shell, site)
         draft.redirects = tuple(streams.redirects) + site.redirects
         self.ledger.feed(streams.feeders, draft)
         reads = streams.takes_stdin and streams.output is None
         return self._store(streams.stdin if reads else b"", streams, shell)
 
+    @staticmethod
+    def _keep_changes(assigned: list[Assignment], before: Shell, after: Shell) -> None:
+        """Let what a builtin changed outlive the assignments that stood before it."""
+        for assignment in assigned:
+            old = before.variables.get(assignment.name)
+            if old is None:
+                after.variables.pop(assignment.name, None)
+            else:
+                after.variables[assignment.name] = old
+        _replace(before, after)
+
+    @staticmethod
+    def _assigned(nodes: list[Assignment], shell: Shell) -> tuple[str, ...]:
+        """Return scalar assignments just carried out, as ``NAME=value``."""
+        values = ((node.name, shell.variables.get(node.name)) for node in nodes[:MAX_ASSIGNMENTS])
+        return tuple(f"{name}={value[:MAX_ASSIGNED]}" for name, value in values if isinstance(value, str))
+
     def assign(self, assignment: Assignment, shell: Shell, site: Site) -> None:
         """Carry out one assignment."""
         self.words.touched = set()
-        name = assignment.name
+        name = shell.target(assignment.name)
         old = shell.variables.get(name)
         if assignment.items is not None:
             items = [field for item in assignment.items for field in self.words.fields(item, shell, site)]
+            keyed = [match for match in map(_KEYED, items[:MAX_WORDS]) if match is not None]
+            for match in keyed:
+                _set_element(shell, name, self.words.key(match[1], shell), match[2])
+            if keyed:
+                return
             if assignment.append and isinstance(old, list):
                 items = old + items
             shell.variables[name] = items[:MAX_WORDS]
         else:
             value = self.words.text(assignment.value or Word([], ""), shell, site)
             if assignment.index is not None:
-                _set_element(shell, name, assignment.index, value)
+                _set_element(shell, name, self.words.key(assignment.index, shell), value)
             elif assignment.append:
                 before = UNKNOWN if old is None else old if isinstance(old, str) else " ".join(old)
                 shell.variables[name] = before + value if self.words.spend(len(before)) else UNKNOWN
@@ -493,6 +572,7 @@ class Evaluator:
         inside.calls = (*site.calls, name)
         inside.context = "function"
         inside.redirects = draft.redirects
+        inside.assignments = inherited(draft.assignments)
         caller, shell.parameters = shell.parameters, draft.argv[1:]
         out = self._node(shell.functions[name], shell, inside, stdin)
         shell.parameters = caller
@@ -596,6 +676,19 @@ def _always(condition: Sequence) -> bool:
     return len(condition.items) == 1 and _constant(condition.items[0][0]) == "true"
 
 
+def _tested(node: Node) -> tuple[str, ...]:
+    """Return the variable that ``[ -n "$x" ]``, ``[ -d "$x" ]`` or ``[ "$x" ]`` finds not to be empty."""
+    if not isinstance(node, Simple) or not node.words or node.words[0].literal not in ("[", "[[", "test"):
+        return ()
+    words = [word for word in node.words[1:] if word.literal not in ("]", "]]")]
+    if len(words) == 2 and words[0].literal in ("-n", "-d", "-e", "-f"):
+        del words[0]
+    if len(words) != 1 or len(named := [part for part in words[0].parts if isinstance(part, Parameter)]) != 1:
+        return ()
+    others = any(isinstance(part, Literal) and part.text for part in words[0].parts)
+    return () if others or named[0].operator or named[0].prefix or named[0].index else (named[0].name,)
+
+
 def _constant(node: Node) -> str:
     """Return ``true`` or ``false`` for a command that is nothing else, empty for all others."""
     if not isinstance(node, Simple) or not node.words:
@@ -618,4 +711,4 @@ def _set_element(shell: Shell, name: str, index: str, value: str) -> None:
         items[at] = value
         shell.variables[name] = items
     else:
-        shell.variables[name] = UNKNOWN
+        shell.variables[f"{name}[{index}]"] = value

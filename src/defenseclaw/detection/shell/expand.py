@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from defenseclaw.detection.facts import UNKNOWN
 from defenseclaw.detection.shell import parameters
@@ -27,10 +28,17 @@ from defenseclaw.detection.shell.syntax import (
     Word,
 )
 
+_BLANKS = " \t\n"
 _UNSET_SPECIAL = frozenset("?$!-")
 _ASSIGNED = re.compile(
     r"([A-Za-z_]\w*)\s*(?:<<|>>|[-+*/%&|^])?=(?!=)|([A-Za-z_]\w*)(?:\+\+|--)|(?:\+\+|--)([A-Za-z_]\w*)"
 )
+_COUNTED = re.compile(r"\s*(?:(\+\+|--)(?=\w))?([A-Za-z_]\w*)((?(1)|(?:\+\+|--)))\s*\Z").match
+_PLAIN_ASSIGNMENT = re.compile(r"\s*([A-Za-z_]\w*)\s*(<<|>>|[-+*/%&|^])?=(?!=)\s*([^=]+)\Z").match
+_NAMED = re.compile(r"[A-Za-z_]\w*\+?=").match
+
+SOMETHING = UNKNOWN + "?"
+"""Stands for what is not known but surely not empty."""
 
 WORD_COST = 256
 """Room a word takes besides its characters, so that many empty ones are bounded too."""
@@ -100,10 +108,25 @@ class Expander:
 
     def compute(self, word: Word, shell: Shell, site: Site) -> None:
         """Run ``((...))`` for its effects: what it assigns becomes unknown."""
-        text = self.text(word, shell, site)
-        if len(text) <= 4096:
-            for match in _ASSIGNED.finditer(text):
-                shell.variables[match[1] or match[2] or match[3]] = UNKNOWN
+        self.assign_numbers(self.text(word, shell, site), shell)
+
+    def assign_numbers(self, text: str, shell: Shell) -> None:
+        """Carry out the assignments of an arithmetic expression; what is no plain one becomes unknown."""
+        for part in text[:4096].split(","):
+            counted = _COUNTED(part)
+            plain = _PLAIN_ASSIGNMENT(part)
+            if counted is not None:
+                name = counted[2]
+                value = self._number(f"{name}{counted[1][0] if counted[1] else counted[3][0]}1", shell)
+                shell.variables[name] = value
+            elif plain is not None:
+                name, operator, right = plain.groups()
+                shell.variables[name] = self._number(
+                    f"{name}{operator}({right})" if operator else right, shell
+                )
+            else:
+                for match in _ASSIGNED.finditer(part):
+                    shell.variables[match[1] or match[2] or match[3]] = UNKNOWN
 
     def _split(self, parts: list[Part], shell: Shell, site: Site, out: list[str]) -> None:
         current: list[str] | None = None
@@ -124,8 +147,11 @@ class Expander:
                     if position and current is not None:
                         out.append("".join(current))
                         current = None
-                    if quoted or item:
+                    if quoted:
                         current = _push(current, item)
+                    elif item:
+                        separators = separators or self._separators(shell)
+                        current = self._split_value(item, separators, current, out)
                 continue
             if quoted:
                 current = _push(current, value)
@@ -143,23 +169,39 @@ class Expander:
     def _split_value(
         value: str, separators: str, current: list[str] | None, out: list[str]
     ) -> list[str] | None:
-        if not value:
-            return current
-        if not any(separator in value for separator in separators):
-            return _push(current, value)
-        plain = value
-        for separator in separators[1:]:
-            plain = plain.replace(separator, separators[0])
-        pieces = plain.split(separators[0])
-        if pieces[0]:
-            current = _push(current, pieces[0])
-        for piece in pieces[1:]:
+        if not separators:
+            return _push(current, value) if value else current
+        at = 0
+        for match in _delimiters(separators).finditer(value):
+            if match.start() > at:
+                current = _push(current, value[at : match.start()])
+            at = match.end()
             if current is not None:
                 out.append("".join(current))
                 current = None
-            if piece:
-                current = [piece]
-        return current
+            elif match[1] is not None:
+                # Only a separator that is no blank makes an empty field.
+                out.append("")
+            if len(out) > MAX_WORDS:
+                return current
+        return _push(current, value[at:]) if at < len(value) else current
+
+    def split(self, line: str, shell: Shell, most: int = 0) -> list[str]:
+        """Split a line as ``read`` does: into at most ``most`` fields (0: any number), by ``IFS``."""
+        separators = self._separators(shell)
+        line = line.strip("".join(char for char in separators if char in _BLANKS))
+        if not line or not separators or most == 1:
+            return [line] if line else []
+        out: list[str] = []
+        at = 0
+        for match in _delimiters(separators).finditer(line):
+            if len(out) + 1 >= (most or MAX_WORDS):
+                break
+            out.append(line[at : match.start()])
+            at = match.end()
+        if most or at < len(line):
+            out.append(line[at:])
+        return out
 
     @staticmethod
     def _separators(shell: Shell) -> str:
@@ -169,10 +211,25 @@ class Expander:
 
     def _literal(self, part: Literal, index: int, parts: list[Part], shell: Shell) -> str:
         text = part.text
-        if index or part.quoted or not text.startswith("~"):
+        if index or part.quoted or "~" not in text:
+            return text
+        named = _NAMED(text)
+        if named is not None:
+            # A word that looks like an assignment has tildes after its first "=" and after each ":".
+            pieces = text[named.end() :].split(":")
+            last = len(pieces) - 1
+            alone = len(parts) == 1
+            values = [self._tilde(each, shell, whole=at < last or alone) for at, each in enumerate(pieces)]
+            return named.group() + ":".join(values)
+        return self._tilde(text, shell, whole=len(parts) == 1)
+
+    @staticmethod
+    def _tilde(text: str, shell: Shell, *, whole: bool) -> str:
+        """Expand a leading tilde; ``whole`` says that nothing follows the text in its word."""
+        if not text.startswith("~"):
             return text
         name, slash, rest = text.partition("/")
-        if not slash and len(parts) > 1:
+        if not slash and not whole:
             return text
         home = shell.variables.get("HOME", UNKNOWN)
         home = home if isinstance(home, str) else UNKNOWN
@@ -209,6 +266,7 @@ class Expander:
 
     def _lookup(self, name: str, shell: Shell) -> str | list[str] | None:
         """Return a variable's value; None when this source does not set it."""
+        name = shell.target(name)
         if name in shell.origins:
             self.touched |= shell.origins[name]
         value = shell.variables.get(name)
@@ -232,7 +290,8 @@ class Expander:
         if part.prefix == "!":
             value = self._indirect(part, value, shell)
         if part.index is not None:
-            value = self._element(value, part.index, shell)
+            keyed = shell.variables.get(f"{part.name}[{self.key(part.index, shell)}]")
+            value = self._element(value, part.index, shell) if keyed is None else keyed
         elif isinstance(value, list) and part.name not in "@*":
             value = value[0] if value else ""
         if part.prefix == "#":
@@ -252,6 +311,16 @@ class Expander:
         if part.index in ("@", "*") or not isinstance(value, str) or not value.isidentifier():
             return None
         return self._lookup(value, shell)
+
+    def key(self, index: str, shell: Shell) -> str:
+        """Return the subscript that ``index`` stands for, as far as it is a plain word or one variable."""
+        text = index.strip("'\"")
+        if text[:1] == "$":
+            text = self._scalar(text.strip("${}"), shell)
+        elif text.isidentifier():
+            known = shell.variables.get(text)
+            text = known if isinstance(known, str) and known.isdigit() else text
+        return text
 
     def _element(self, value: str | list[str] | None, index: str, shell: Shell) -> str | list[str] | None:
         if value is None or value == UNKNOWN:
@@ -305,7 +374,9 @@ class Expander:
         if is_set or part.first is None:
             return value
         if kind == "?":
-            return UNKNOWN
+            # The shell stops here when there is nothing: what follows sees a value.
+            shell.variables[part.name] = SOMETHING
+            return SOMETHING
         default = self.text(part.first, shell, site)
         if kind == "=":
             shell.variables[part.name] = default
@@ -336,6 +407,16 @@ class Expander:
         start = arithmetic(self.text(part.first or Word([], "0"), shell, site), scalar)
         length = arithmetic(self.text(part.second, shell, site), scalar) if part.second is not None else None
         return start, length
+
+
+@lru_cache(maxsize=64)
+def _delimiters(separators: str) -> re.Pattern[str]:
+    """Return what stands between fields: blanks, or one other separator (group 1) with blanks around it."""
+    soft = re.escape("".join(char for char in separators if char in _BLANKS))
+    hard = re.escape("".join(char for char in separators if char not in _BLANKS))
+    if not hard:
+        return re.compile(f"()(?!)|[{soft}]+")
+    return re.compile(f"([{soft}]*[{hard}][{soft}]*)|[{soft}]+" if soft else f"([{hard}])")
 
 
 def _push(current: list[str] | None, text: str) -> list[str]:

@@ -14,8 +14,10 @@ import re
 import zlib
 from collections.abc import Callable, Sequence
 
+from defenseclaw.detection.facts import UNKNOWN
 from defenseclaw.detection.shell.bounds import MAX_DECODED
 from defenseclaw.detection.shell.escapes import ansi_c, unescape
+from defenseclaw.detection.shell.finders import found_paths
 
 Filter = Callable[[Sequence[str], bytes | None], bytes | None]
 
@@ -25,6 +27,7 @@ _FORMAT = re.compile(r"%(?:%|[-+ #0]*\d{0,4}(?:\.\d{0,4})?([sbdiuoxXcq]))")
 _BASE64_NOISE = re.compile(rb"[^A-Za-z0-9+/=_-]")
 _HEX_NOISE = re.compile(rb"[^0-9A-Fa-f]")
 _SED = re.compile(r"s(.)((?:[^\\.*\[\]^$&])*?)\1((?:[^\\&])*?)\1(g?)\Z", re.DOTALL)
+_WILDCARD = re.compile(r"[*?\[]").search
 _RANGE = re.compile(r"(\d{0,6})(-?)(\d{0,6})\Z")
 _CLASSES = {
     "[:upper:]": "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
@@ -400,7 +403,74 @@ def _sort(argv: Sequence[str], stdin: bytes | None) -> bytes | None:
     return b"".join(line + b"\n" for line in lines)
 
 
+def _basename(argv: Sequence[str], stdin: bytes | None) -> bytes | None:
+    words = [word for word in argv[1:] if word[:1] != "-"]
+    if not words:
+        return None
+    name = words[0].rstrip("/").rpartition("/")[2]
+    return _encode((name.removesuffix(words[1]) if len(words) > 1 else name) + "\n")
+
+
+def _dirname(argv: Sequence[str], stdin: bytes | None) -> bytes | None:
+    words = [word for word in argv[1:] if word[:1] != "-"]
+    return _encode("".join((word.rstrip("/").rpartition("/")[0] or ".") + "\n" for word in words))
+
+
+def _same_path(argv: Sequence[str], stdin: bytes | None) -> bytes | None:
+    """``realpath`` and kin, as if nothing on the way were a link."""
+    if argv[0].endswith("readlink") and not any(word[:1] == "-" and word[1:2] in "fem-" for word in argv[1:]):
+        return None
+    words = [word for word in argv[1:] if word[:1] != "-"]
+    return _encode("".join(word + "\n" for word in words)) if words else None
+
+
+def _where_is(argv: Sequence[str], stdin: bytes | None) -> bytes | None:
+    """``which`` and kin, as if every program were where programs usually are."""
+    if argv[0] == "type" and not any(word in ("-p", "-P") for word in argv[1:]):
+        return None
+    if argv[0] == "command" and "-V" in argv:
+        return None
+    words = [word for word in argv[1:] if word[:1] != "-"]
+    places = (word if "/" in word else f"/usr/local/bin/{word}" for word in words)
+    return _encode("".join(place + "\n" for place in places)) if words else None
+
+
+def _ls(argv: Sequence[str], stdin: bytes | None) -> bytes | None:
+    """Names as they were given: files, wildcards; what a directory holds is not known."""
+    letters = "".join(word[1:] for word in argv[1:] if word[:1] == "-" and word[:2] != "--")
+    words = [word for word in argv[1:] if word[:1] != "-"]
+    if "l" in letters or not words:
+        return None
+    if "d" not in letters and not all(_WILDCARD(word) for word in words):
+        return None
+    return _encode("".join(word + "\n" for word in words))
+
+
+def _find(argv: Sequence[str], stdin: bytes | None) -> bytes | None:
+    if any(word in ("-exec", "-execdir", "-ok", "-okdir", "-printf", "-ls", "-delete") for word in argv[1:]):
+        return None
+    end = "\0" if "-print0" in argv else "\n"
+    return _encode("".join(path + end for path in found_paths(argv)))
+
+
+def _mktemp(argv: Sequence[str], stdin: bytes | None) -> bytes | None:
+    """A name that nobody else has, in the directory for temporary files."""
+    return _encode(f"/tmp/tmp.{UNKNOWN}\n") if "-p" not in argv else None  # noqa: S108 - a name, not a file
+
+
 _FILTERS: dict[str, Filter] = {
+    "mktemp": _mktemp,
+    "basename": _basename,
+    "dirname": _dirname,
+    "realpath": _same_path,
+    "readlink": _same_path,
+    "grealpath": _same_path,
+    "which": _where_is,
+    "type": _where_is,
+    "command": _where_is,
+    "ls": _ls,
+    "find": _find,
+    "gfind": _find,
     "echo": _echo,
     "printf": _printf,
     "cat": _cat,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from defenseclaw.detection.facts import UNKNOWN, Command
-from defenseclaw.detection.shell.bounds import MAX_COMMANDS, MAX_STEPS
+from defenseclaw.detection.shell.bounds import FREE_STEPS, MAX_COMMANDS, MAX_LINKED
 from defenseclaw.detection.shell.render import render
 from defenseclaw.detection.shell.state import Draft, Pipe, Site
 
@@ -27,8 +27,9 @@ class Ledger:
         self.nested = 0
         self._first_id = first_id
         self._by_id: dict[int, Draft] = {}
+        self._groups: dict[int, list[Draft]] = {}
         self._pipelines = 0
-        self._steps = 0
+        self._steps_left = FREE_STEPS
         self._recursions: dict[tuple[str, int], int] = {}
 
     def step(self) -> None:
@@ -37,10 +38,14 @@ class Ledger:
         Raises:
             Full: All steps are used up.
         """
-        self._steps += 1
-        if self._steps > MAX_STEPS:
+        self._steps_left -= 1
+        if self._steps_left < 0:
             self.issues.add("fact_limit")
             raise Full
+
+    def allow(self, parsed: int) -> None:
+        """Let the steps grow with what was parsed, so that long sources are evaluated whole."""
+        self._steps_left += parsed
 
     def draft(self, site: Site) -> Draft:
         """Open a command at a place.
@@ -55,11 +60,22 @@ class Ledger:
         pipe = site.pipe
         number, key = (0, ()) if pipe is None else (pipe.number, pipe.key)
         draft = Draft(self._first_id + count, site, number, key)
+        draft.assignments = site.assignments
         if site.uncertain:
             draft.effect = "uncertain"
         self.drafts.append(draft)
         self._by_id[draft.id] = draft
+        if number:
+            self._groups.setdefault(number, []).append(draft)
         return draft
+
+    def withdraw(self, draft: Draft) -> None:
+        """Take back the last command: it neither does anything nor feeds another."""
+        if self.drafts[-1] is draft and not draft.number:
+            self.drafts.pop()
+            del self._by_id[draft.id]
+            self.outputs.pop(draft.id, None)
+            self.stdin.pop(draft.id, None)
 
     def new_pipeline(self) -> int:
         """Return a fresh pipeline number."""
@@ -81,38 +97,63 @@ class Ledger:
             return
         if site.pipe is None:
             site.pipe = Pipe(self.new_pipeline(), (0,))
+        if len(members) > MAX_LINKED:
+            self.issues.add("fact_limit")
+            return
         for member in members:
             if member.number != site.pipe.number:
-                member.number = site.pipe.number
+                self._put(member, site.pipe.number)
                 member.key = (*site.pipe.key, _BEFORE, *member.key)
+
+    def _put(self, draft: Draft, number: int) -> None:
+        """Move a command into a pipeline."""
+        if draft.number:
+            self._groups[draft.number] = [each for each in self._groups[draft.number] if each is not draft]
+        draft.number = number
+        self._groups.setdefault(number, []).append(draft)
 
     def _members(self, draft: Draft) -> list[Draft]:
         """Return all commands of a command's pipeline, itself included."""
         if not draft.number:
             return [draft]
-        return [each for each in self.drafts if each.number == draft.number]
+        return self._groups[draft.number]
 
     def _link(self, ids: Iterable[int], anchor: Draft, side: int) -> None:
         for each in sorted(ids):
             other = self._by_id[each]
             if other is anchor or (other.number and other.number == anchor.number):
                 continue
+            members = list(self._members(other))
+            if len(members) > MAX_LINKED:
+                self.issues.add("fact_limit")
+                continue
             if not anchor.number:
-                anchor.number, anchor.key = self.new_pipeline(), (0,)
-            for member in self._members(other):
-                member.number = anchor.number
+                self._put(anchor, self.new_pipeline())
+                anchor.key = (0,)
+            for member in members:
+                self._put(member, anchor.number)
                 member.key = (*anchor.key, side, *member.key)
 
     def absorb(self, inner: int, outer: int) -> None:
         """Make the members of pipeline ``inner``, whose keys extend those of ``outer``, members of it."""
-        for draft in self.drafts:
-            if draft.number == inner:
-                draft.number = outer
+        for draft in self._groups.pop(inner, []):
+            draft.number = outer
+            self._groups.setdefault(outer, []).append(draft)
+
+    def feeders(self, reader: Draft) -> frozenset[int]:
+        """Return the commands that stand before one in its pipeline."""
+        if not reader.number:
+            return frozenset()
+        return frozenset(
+            each.id
+            for each in self._members(reader)[:MAX_LINKED]
+            if each.key < reader.key and not each.dropped
+        )
 
     def before(self, pipe: Pipe) -> Draft | None:
         """Return the command of the stage just before a stage, when it is a single one."""
         stage = (*pipe.key[:-1], pipe.key[-1] - 1)
-        found = [d for d in self.drafts if d.number == pipe.number and d.key == stage and not d.dropped]
+        found = [d for d in self._groups.get(pipe.number, ()) if d.key == stage and not d.dropped]
         return found[0] if len(found) == 1 else None
 
     def recursion(self, name: str, draft: Draft) -> None:

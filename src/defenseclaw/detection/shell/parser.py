@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import re
 
-from defenseclaw.detection.shell.bounds import (
-    MAX_REDIRECTIONS,
-)
+from defenseclaw.detection.shell.bounds import MAX_NODES, MAX_REDIRECTIONS, MAX_WORDS
 from defenseclaw.detection.shell.reader import END, NAME, Reader, blanks
 from defenseclaw.detection.shell.syntax import (
     Assignment,
@@ -42,6 +40,8 @@ _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:\[([^\]\n]{0,256})\])?(\+?
 _REDIRECTION = re.compile(
     r"(\d{1,9}|\{[A-Za-z_][A-Za-z0-9_]*\})?(<<<|<<-|<<|<>|<&|&>>|&>|>>|>\||>&|<(?!\()|>(?!\())"
 ).match
+_SIMPLE_WORDS = re.compile(r"(?:[ \t]+[A-Za-z0-9_./:=+,@%^-]+(?=[ \t\n;|)]|\Z))+").match
+"""Words that stand for themselves and of which none can begin a redirection."""
 _FUNCTION_PARENS = re.compile(r"[ \t]*\([ \t]*\)").match
 _TWO_WORDS = re.compile(r"(?<![\w.])[A-Za-z_][\w.]*[ \t]+(?:[\w$\"'~.]|[-/][A-Za-z])").search
 _DECLARATIONS = frozenset({"export", "declare", "local", "readonly", "typeset"})
@@ -355,6 +355,8 @@ class Parser(Reader):
         words = node.words
         declares = False
         while True:
+            if words and not declares:
+                self._simple_words(words)
             at = blanks(source, self._at)
             self._at = at
             if at >= length:
@@ -383,6 +385,21 @@ class Parser(Reader):
         if words or node.assignments or node.redirections:
             return node
         return None
+
+    def _simple_words(self, into: list[Word]) -> None:
+        """Take in all that follows of the commonest kind at once."""
+        match = _SIMPLE_WORDS(self._source, self._at)
+        if match is None:
+            return
+        self._at = match.end()
+        # What one command cannot be given is not worth keeping, or counting.
+        texts = match.group().split(None, MAX_WORDS)
+        room = max(0, min(MAX_WORDS - len(into), MAX_NODES - self.nodes))
+        if len(texts) > room:
+            self.issues.add("fact_limit")
+            del texts[room:]
+        self.nodes += len(texts)
+        into.extend([Word([], text) for text in texts])
 
     def _assignment(self, node: Simple, declares: bool) -> bool:
         match = _ASSIGNMENT(self._source, self._at)

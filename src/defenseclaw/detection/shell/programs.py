@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from defenseclaw.detection.facts import UNKNOWN
-from defenseclaw.detection.shell import filters
-from defenseclaw.detection.shell.bounds import MAX_NESTING
+from defenseclaw.detection.shell import environment, filters
+from defenseclaw.detection.shell.bounds import MAX_ASSIGNED, MAX_ASSIGNMENTS, MAX_NESTING, MAX_WORDS
 from defenseclaw.detection.shell.interpreters import (
     SHELLS,
     Program,
@@ -19,7 +19,7 @@ from defenseclaw.detection.shell.interpreters import (
 from defenseclaw.detection.shell.parameters import glob_matches
 from defenseclaw.detection.shell.render import quote
 from defenseclaw.detection.shell.state import Draft, Pipe, Shell, Site
-from defenseclaw.detection.shell.wrappers import Inner, wrapped
+from defenseclaw.detection.shell.wrappers import HOME, Inner, wrapped
 
 if TYPE_CHECKING:
     from defenseclaw.detection.shell.evaluator import Evaluator
@@ -57,6 +57,8 @@ _GLOB_TARGETS = _words(
 """Programs a glob may stand for, the most harmful first: it is taken for the first that it matches."""
 _TEXT_LANGUAGES = frozenset({"eval", "source", "."})
 _PRINTERS = frozenset({"echo", "printf", "eval", "source", "."})
+INERT = frozenset(("echo", "printf", "true", "false", ":", "test", "[", "[[", "sleep", "wait"))
+"""Programs that by themselves change nothing and read no file."""
 _SILENT = frozenset(
     _words(
         """
@@ -119,6 +121,26 @@ def program_by_glob(word: str) -> str:
 
 
 Builtin = Callable[["Programs", Draft, Shell, Site, "bytes | None"], "bytes | None"]
+
+
+def _options(argv: list[str], values: str) -> tuple[dict[str, str], list[str]]:
+    """Return the single-letter options of a builtin, with their values, and its operands."""
+    found: dict[str, str] = {}
+    at = 1
+    while at < len(argv) and argv[at][:1] == "-" and len(argv[at]) > 1:
+        word = argv[at]
+        at += 1
+        if word == "--":
+            break
+        for position, letter in enumerate(word[1:], 2):
+            found[letter] = ""
+            if letter in values:
+                found[letter] = word[position:]
+                if not word[position:] and at < len(argv):
+                    found[letter] = argv[at]
+                    at += 1
+                break
+    return found, argv[at:]
 
 
 class Programs:
@@ -197,6 +219,8 @@ class Programs:
         argv = draft.argv
         if program in _SILENT:
             return b""
+        if program == "pwd":
+            return f"{shell.cwd}\n".encode("utf-8", "replace") if shell.cwd else None
         if program == "tee":
             for word in argv[1:]:
                 path = absolute(word, shell.cwd)
@@ -227,6 +251,16 @@ class Programs:
                 inside.uncertain = True
                 self._evaluator.run(argv[1:], draft.origins[1:], shell, inside, stdin)
         return None
+
+    def run_assigned(self, assignments: tuple[str, ...], draft: Draft, shell: Shell, site: Site) -> None:
+        """Evaluate the command lines that variables set for a command make it run."""
+        for assignment in assignments:
+            name, _, value = assignment.partition("=")
+            if name in environment.RUN and value.strip(UNKNOWN + " \t\n"):
+                inside = self._inside(draft, site, "deferred")
+                if inside is not None:
+                    inside.assignments = ()
+                    self._evaluator.source(value, self._evaluator.fork(shell), inside, None)
 
     # --- interpreters and wrappers --------------------------------------------------------------------
 
@@ -329,6 +363,8 @@ class Programs:
         stdin_path: str,
     ) -> bytes | None:
         out: bytes | None = None
+        if not inners:
+            return filters.imitate(draft.program, draft.argv, stdin)
         for inner in inners:
             inside = self._inside(draft, site, "" if inner.argv else "nested")
             if inside is None:
@@ -337,8 +373,15 @@ class Programs:
             inside.where = inner.where if inner.where != "host" else site.where
             child = self._evaluator.fork(shell)
             child.variables.update(inner.environment)
+            if inner.environment or inner.removed or draft.assignments:
+                own = tuple(f"{name}={value[:MAX_ASSIGNED]}" for name, value in inner.environment)
+                own = (*own, *inner.removed)[:MAX_ASSIGNMENTS]
+                self.run_assigned(own, draft, child, site)
+                inside.assignments = (*environment.inherited(draft.assignments), *own)
             if inner.where != "host":
                 child.cwd = ""
+            elif inner.directory == HOME:
+                child.cwd = self._evaluator.home
             elif inner.directory:
                 child.cwd = absolute(inner.directory, shell.cwd)
             if not inner.argv:
@@ -434,11 +477,18 @@ class Programs:
         return b""
 
     def _declare(self, draft: Draft, shell: Shell, site: Site, stdin: bytes | None) -> bytes | None:
+        refers = any(word[:1] == "-" and "n" in word for word in draft.argv[1:]) and draft.program != "export"
         for index, word in enumerate(draft.argv):
             match = _ASSIGNMENT(word) if index else None
             if match is None:
                 continue
             name, plus, value = match.groups()
+            if name in environment.RUN:
+                self.run_assigned((word,), draft, shell, site)
+            if refers:
+                shell.variables[f"&{name}"] = value
+                continue
+            name = shell.target(name)
             old = shell.variables.get(name, "")
             shell.variables[name] = (old if isinstance(old, str) else "") + value if plus else value
             if index < len(draft.origins) and draft.origins[index]:
@@ -470,32 +520,51 @@ class Programs:
         return b""
 
     def _read(self, draft: Draft, shell: Shell, site: Site, stdin: bytes | None) -> bytes | None:
-        names: list[str] = []
-        skip = False
-        for word in draft.argv[1:]:
-            if skip or word[:1] == "-":
-                skip = not skip and word[-1:] in tuple("adinNptu")
-                continue
-            names.append(word)
+        options, names = _options(draft.argv, "adinNptu")
         names = [name for name in names if _NAME(name)] or ["REPLY"]
-        feeders = frozenset(
-            each.id for each in self._ledger.drafts
-            if draft.number and each.number == draft.number and each.key < draft.key and not each.dropped
-        )  # fmt: skip
-        if stdin is None:
+        line: str | None = None
+        if stdin is not None:
+            end = options.get("d", "\n")[:1] or "\0"
+            line = stdin.decode("utf-8", "replace").split(end, 1)[0]
+            if "r" not in options:
+                line = line.replace("\\", "")
+            count = options.get("n") or options.get("N") or ""
+            line = line[: int(count)] if count.isdigit() and len(count) < 7 else line
+        if "a" in options:
+            words = [UNKNOWN] if line is None else self._evaluator.words.split(line, shell)
+            self._set_read(draft, shell, options["a"], words[:MAX_WORDS])
+            return b""
+        if line is None:
             values = [UNKNOWN] * len(names)
         else:
-            line = stdin.split(b"\n", 1)[0].decode("utf-8", "replace")
-            if "-r" not in "".join(draft.argv[1:2]):
-                line = line.replace("\\", "")
-            pieces = line.split(None, len(names) - 1) if len(names) > 1 else [line.strip(" \t")]
-            values = pieces + [""] * (len(names) - len(pieces))
+            values = self._evaluator.words.split(line, shell, len(names))
+            values += [""] * (len(names) - len(values))
         for name, value in zip(names, values, strict=False):
-            shell.variables[name] = value
-            if feeders and UNKNOWN in value:
-                shell.origins[name] = feeders
-            else:
-                shell.origins.pop(name, None)
+            self._set_read(draft, shell, name, value)
+        return b""
+
+    def _set_read(self, draft: Draft, shell: Shell, name: str, value: str | list[str]) -> None:
+        """Set a variable from standard input, whoever it came from."""
+        name = shell.target(name)
+        shell.variables[name] = value
+        feeders = self._ledger.feeders(draft)
+        if feeders and UNKNOWN in value:
+            shell.origins[name] = feeders
+        else:
+            shell.origins.pop(name, None)
+
+    def _mapfile(self, draft: Draft, shell: Shell, site: Site, stdin: bytes | None) -> bytes | None:
+        options, names = _options(draft.argv, "dnOsuCc")
+        name = next((name for name in names if _NAME(name)), "MAPFILE")
+        if stdin is None:
+            self._set_read(draft, shell, name, [UNKNOWN])
+            return b""
+        end = options.get("d", "\n")[:1] or "\0"
+        text = stdin.decode("utf-8", "replace")
+        lines = text.removesuffix(end).split(end, MAX_WORDS)[:MAX_WORDS] if text else []
+        skipped = options.get("s", "")
+        lines = lines[int(skipped) if skipped.isdigit() and len(skipped) < 5 else 0 :]
+        self._set_read(draft, shell, name, lines if "t" in options else [line + end for line in lines])
         return b""
 
     def _printf(self, draft: Draft, shell: Shell, site: Site, stdin: bytes | None) -> bytes | None:
@@ -508,9 +577,7 @@ class Programs:
 
     def _let(self, draft: Draft, shell: Shell, site: Site, stdin: bytes | None) -> bytes | None:
         for word in draft.argv[1:]:
-            match = re.match(r"[A-Za-z_][A-Za-z0-9_]*", word)
-            if match is not None:
-                shell.variables[match.group()] = UNKNOWN
+            self._evaluator.words.assign_numbers(word, shell)
         return b""
 
     def _crontab(self, draft: Draft, shell: Shell, site: Site, stdin: bytes | None) -> bytes | None:
@@ -548,6 +615,8 @@ _BUILTINS: dict[str, Builtin] = {
     "set": Programs._set,
     "shift": Programs._shift,
     "read": Programs._read,
+    "mapfile": Programs._mapfile,
+    "readarray": Programs._mapfile,
     "printf": Programs._printf,
     "let": Programs._let,
     "crontab": Programs._crontab,

@@ -471,7 +471,7 @@ def _word(parts: list[Part]) -> Word:
             continue
         text = part.text
         if not part.quoted:
-            if "{" in text or text.startswith("~"):
+            if "{" in text or text.startswith("~") or "=~" in text or ":~" in text:
                 fixed = False
             glob = glob or _GLOB(text) is not None
         texts.append(text)

@@ -28,6 +28,7 @@ class Shell:
     def __init__(self, cwd: str, home: str) -> None:
         self.variables: dict[str, str | list[str]] = {
             "HOME": home or UNKNOWN,
+            "DEFENSECLAW_HOME": f"{home}/.defenseclaw" if home else UNKNOWN,
             "IFS": _IFS,
             "SHELL": "/bin/bash",
             "BASH": "/bin/bash",
@@ -43,6 +44,11 @@ class Shell:
         self.name = ""
         self.cwd = cwd
         self.directories: list[str] = []
+
+    def target(self, name: str) -> str:
+        """Return the variable that ``name`` stands for: itself, or what it refers to (``declare -n``)."""
+        found = self.variables.get(f"&{name}", name)
+        return found if isinstance(found, str) else name
 
     def fork(self) -> Shell:
         """Return a copy whose changes do not come back."""

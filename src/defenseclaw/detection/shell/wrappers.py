@@ -8,7 +8,11 @@ from dataclasses import dataclass
 
 from defenseclaw.detection.facts import UNKNOWN
 from defenseclaw.detection.shell.bounds import MAX_TURNS, MAX_WORDS
+from defenseclaw.detection.shell.finders import MAX_ROOTS, found_paths
 from defenseclaw.detection.shell.render import quote
+
+HOME = "~"
+"""As a directory: the home of the user."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +26,8 @@ class Inner:
     where: str = "host"
     privileged: bool = False
     environment: tuple[tuple[str, str], ...] = ()
+    removed: tuple[str, ...] = ()
+    """Variables taken out of its environment."""
     directory: str = ""
     """Directory the wrapper changes to first; empty: none."""
 
@@ -242,8 +248,22 @@ def _general(grammar: _Grammar, argv: Sequence[str], start: int, user: str) -> l
     if at >= len(argv):
         return []
     if grammar.joined:
-        return [Inner(source=" ".join(argv[at:]), where=grammar.where, privileged=privileged)]
+        here = grammar.where == "remote" and _is_self(argv[at - 1], user)
+        return [
+            Inner(
+                source=" ".join(argv[at:]),
+                where="host" if here else grammar.where,
+                privileged=privileged,
+                directory=HOME if here else "",
+            )
+        ]
     return [Inner(argv=tuple(argv[at:]), offset=at, environment=tuple(environment), **common)]  # type: ignore[arg-type]
+
+
+def _is_self(host: str, user: str) -> bool:
+    """Return whether ``ssh`` to a host is this machine under the same user."""
+    name, at, host = host.rpartition("@")
+    return host.lower() in ("localhost", "127.0.0.1", "::1", "[::1]") and (not at or name == user)
 
 
 def _options(grammar: _Grammar, argv: Sequence[str], start: int) -> tuple[list[tuple[str, str]], int]:
@@ -296,7 +316,16 @@ def _env(argv: Sequence[str], stdin: str | None, user: str) -> list[Inner]:
     environment, at = _assignments(argv, at)
     if at >= len(argv):
         return []
-    return [Inner(argv=tuple(argv[at:]), offset=at, environment=tuple(environment), directory=directory)]
+    removed = tuple(value for name, value in options if name in ("u", "unset") and value)
+    return [
+        Inner(
+            argv=tuple(argv[at:]),
+            offset=at,
+            environment=tuple(environment),
+            removed=removed,
+            directory=directory,
+        )
+    ]
 
 
 def _assignments(argv: Sequence[str], at: int) -> tuple[list[tuple[str, str]], int]:
@@ -376,7 +405,8 @@ def _su(argv: Sequence[str], stdin: str | None, user: str) -> list[Inner]:
                 target, named = value, True
     privileged = not (user and target == user)
     if body is not None:
-        return [Inner(source=body, privileged=privileged)]
+        login = not privileged and any(word in ("-", "-l", "--login") for word in argv[1:])
+        return [Inner(source=body, privileged=privileged, directory=HOME if login else "")]
     if named and command:
         offset = list(argv).index(command[0], 1)
         return [Inner(argv=tuple(argv[offset:]), offset=offset, privileged=privileged)]
@@ -441,12 +471,7 @@ def _parallel(argv: Sequence[str], stdin: str | None, user: str) -> list[Inner]:
 
 
 def _find(argv: Sequence[str], stdin: str | None, user: str) -> list[Inner]:
-    roots: list[str] = []
-    for word in argv[1:]:
-        if word[:1] in ("-", "(", "!") and word not in ("-H", "-L", "-P"):
-            break
-        if word[:1] != "-":
-            roots.append(word)
+    paths = found_paths(argv)
     found: list[Inner] = []
     at = 1
     while at < len(argv):
@@ -463,8 +488,7 @@ def _find(argv: Sequence[str], stdin: str | None, user: str) -> list[Inner]:
         )
         command = argv[at + 1 : end]
         if command:
-            for root in (roots or ["."])[:8]:
-                path = root.rstrip("/") + "/" + UNKNOWN
+            for path in paths[:MAX_ROOTS]:
                 found.append(Inner(argv=tuple(word.replace("{}", path) for word in command)))
         at = end + 1
     return found[:MAX_TURNS]
@@ -495,8 +519,12 @@ def _container(argv: Sequence[str], stdin: str | None, user: str) -> list[Inner]
     entry = next((value for name, value in options if name == "entrypoint"), "")
     if entry:
         return [Inner(argv=(entry, *command), where="container")]
-    if not command or command[0][:1] == "-":
+    if not command:
         return []
+    if command[0][:1] == "-":
+        # The image brings its program along, more often than not one of the same name.
+        image = argv[end].rpartition("/")[2].partition(":")[0] if end < len(argv) else ""
+        return [Inner(argv=(image, *command), where="container")] if image.isascii() and image else []
     return [Inner(argv=command, offset=end + 1, where="container")]
 
 

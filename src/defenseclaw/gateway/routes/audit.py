@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import parse_qs
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from defenseclaw.audit.records import AuditRow, Batch
 from defenseclaw.errors import BadRequest, Conflict, MissingField, StoreUnavailable
@@ -45,6 +45,10 @@ _IDS = (
 )
 
 
+Count = Annotated[int, Meta(ge=0, le=2**53)]
+"""What the store's columns and every JSON reader hold exactly."""
+
+
 class AuditEventRequest(Struct):
     """One event; everything but ``action`` may be left out."""
 
@@ -73,9 +77,9 @@ class AuditEventRequest(Struct):
     rule_pack_dir: str | None = None
     content_hash: str | None = None
     binary_version: str | None = None
-    schema_version: int | None = None
-    generation: int | None = None
-    step_idx: int | None = None
+    schema_version: Count | None = None
+    generation: Count | None = None
+    step_idx: Count | None = None
     enforced: bool | None = None
     structured: dict[str, Any] | None = None
 
@@ -119,7 +123,7 @@ async def alerts(call: Call) -> list[Alert]:
 
 def _row(call: Call, body: AuditEventRequest) -> AuditRow:
     row = call.row(
-        _identity(body.action),
+        call.services.scrub(_identity(body.action)),
         target=body.target or "",
         actor=body.actor or "",
         details=body.details or "",
