@@ -28,7 +28,7 @@ MAX_WORDS = 4_096
 """Words one command expands to (``fact_limit``)."""
 MAX_TURNS = 64
 """Turns of a loop over known words (``fact_limit``)."""
-MAX_EXPANDED = 16 << 20
+MAX_EXPANDED = 32 << 20
 """Characters produced by all expansions of one evaluation (``fact_limit``)."""
 MAX_DECODED = 1 << 20
 """Bytes one decoder or filter may produce; more makes its output unknown."""
