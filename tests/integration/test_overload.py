@@ -144,7 +144,7 @@ def test_a_client_that_leaves_gives_its_place_back(small: Machine) -> None:
     for _ in range(TAKEN):
         with wire(small.port) as connection:
             connection.send(data)
-    # A body that is still being read when its sender leaves takes its place later: ask until all came and went.
+    # A body still being read when its sender leaves takes its place later: ask until all came and went.
     eventually(lambda: small.post("/api/v1/inspect/tool", DANGEROUS).status_code == 200, "a place is free")
     eventually(lambda: small.get("/health")["audit"]["details"]["pending"] == 0, "every place free")
 
