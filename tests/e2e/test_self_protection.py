@@ -34,8 +34,8 @@ def attempts(claude: Claude) -> dict[str, Call]:
             "Edit",
             {
                 "file_path": str(settings),
-                "old_string": "\"timeout\": 30",
-                "new_string": "\"timeout\": 1",
+                "old_string": '"timeout": 30',
+                "new_string": '"timeout": 1',
                 "replace_all": True,
             },
         ),

@@ -87,9 +87,9 @@ class Guardrail(Section, frozen=True):
         ),
     ] = None
     block_message: Annotated[str, Meta(description="Text shown to the agent on a block.")] = ""
-    rule_pack_dir: Annotated[
-        str, Meta(description="Rule pack: `default`, `strict` or `permissive`.")
-    ] = "default"
+    rule_pack_dir: Annotated[str, Meta(description="Rule pack: `default`, `strict` or `permissive`.")] = (
+        "default"
+    )
     connector: Annotated[
         str, Meta(description="Primary connector; its mode is the legacy `connector_mode`.")
     ] = ""
