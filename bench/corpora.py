@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,16 @@ HOME = "/home/someone"
 CWD = f"{HOME}/project"
 SITE_PACKAGES = "site-packages"
 """Name of the rows that need no data set: every text file of the installed dependencies."""
+
+FENCED = "fenced_shell"
+"""Name of the shell blocks in the documents of benign rows: what people tell agents to run."""
+_DOCUMENTS = ("skills_benign", "text_agent_instructions_benign", SITE_PACKAGES)
+_DOCUMENT_NAMES = (".md", ".mdx", ".rst", "METADATA")
+_FENCE = re.compile(
+    r"^[ \t]*(?P<fence>`{3,}|~{3,})[ \t]*(?:bash|sh|shell|zsh|console|shell-session|terminal)\b[^\n]*\n"
+    r"(?P<body>.*?)^[ \t]*(?P=fence)",
+    re.DOTALL | re.MULTILINE | re.IGNORECASE,
+)
 
 OPTIONAL_AREAS = ("backup", "cicd", "messaging", "platform", "remote", "search", "secrets", "storage")
 """Product areas of ``cmd_dcg``; every other kind there is about file systems, git, disks or containers."""
@@ -50,7 +61,7 @@ class UnknownFamilyError(ValueError):
     """A file name that says nothing about the kind of event its rows are."""
 
 
-def read(folder: Path, only: frozenset[str] = frozenset()) -> Iterator[Row]:
+def read(folder: Path) -> Iterator[Row]:
     """Yield the rows of every ``*.jsonl.gz`` below ``folder``, by file name.
 
     Raises:
@@ -58,8 +69,6 @@ def read(folder: Path, only: frozenset[str] = frozenset()) -> Iterator[Row]:
     """
     for path in sorted(folder.glob("*.jsonl.gz")):
         file = path.name.removesuffix(".jsonl.gz")
-        if only and file not in only:
-            continue
         with gzip.open(path, "rt", encoding="utf-8") as lines:
             for number, line in enumerate(lines, 1):
                 try:
@@ -95,6 +104,27 @@ def installed_files(folder: Path | None = None) -> Iterator[Row]:
             yield Row(SITE_PACKAGES, name, path.suffix or "no suffix", False, ((str(path), text),))
 
 
+def fenced_commands(rows: Iterable[Row]) -> Iterator[Row]:
+    """Yield each shell block in the documents among ``rows`` as a benign row of its own.
+
+    Of a transcript only what was typed after ``$`` is kept.
+    """
+    for row in rows:
+        if row.file not in _DOCUMENTS:
+            continue
+        for path, text in row.texts:
+            if not path or path.endswith(_DOCUMENT_NAMES):
+                for number, block in enumerate(_FENCE.finditer(text), 1):
+                    name = f"{row.id}#{path}#{number}"
+                    yield Row(FENCED, name, row.file, False, (("", _typed(block["body"])),))
+
+
+def _typed(block: str) -> str:
+    lines = [line.strip() for line in block.splitlines()]
+    typed = [line[2:] for line in lines if line.startswith("$ ")]
+    return "\n".join(typed) if typed else block
+
+
 def _text(path: Path) -> str:
     """Return a file's text; empty for what is not UTF-8 text."""
     content = path.read_bytes()
@@ -115,7 +145,7 @@ def readings(row: Row) -> Iterator[tuple[str, tuple[Event, ...]]]:
     family = row.file.partition("_")[0]
     text = row.texts[0][1]
     match family:
-        case "cmd":
+        case "cmd" | "fenced":
             yield "shell command", (shell(text),)
         case "pi" if row.kind.startswith("tool-output"):
             yield "as its kind", (tool_result(text),)

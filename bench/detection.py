@@ -13,8 +13,9 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from functools import cache
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 
 from bench import corpora, scoring
@@ -86,8 +87,8 @@ def _missing(need: Need) -> Snapshot:
 def judged(rows: Iterable[Row], workers: int = WORKERS) -> Iterator[Outcome]:
     """Judge rows in other processes, behind everything else that runs on the machine; in order."""
     context = multiprocessing.get_context("spawn")
-    with context.Pool(workers, initializer=_prepare) as pool:
-        for outcomes in pool.imap(_judge_chunk, _chunks(rows, CHUNK)):
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare) as pool:
+        for outcomes in pool.map(_judge_chunk, _chunks(rows, CHUNK)):
             yield from outcomes
 
 
@@ -250,14 +251,13 @@ def options() -> argparse.ArgumentParser:
     return parser
 
 
-def rows_of(chosen: argparse.Namespace) -> Iterator[Row]:
+def rows_of(chosen: argparse.Namespace) -> list[Row]:
     """Return the rows that the options ask for."""
-    only = frozenset(chosen.file)
-    installed = chosen.site_packages or corpora.SITE_PACKAGES in only
-    files = only - {corpora.SITE_PACKAGES}
-    known = corpora.read(chosen.corpora, files) if files or not only else iter(())
-    rows = chain(known, corpora.installed_files() if installed else ())
-    return (row for row in rows if chosen.kind in row.kind)
+    rows = list(corpora.read(chosen.corpora))
+    if chosen.site_packages or corpora.SITE_PACKAGES in chosen.file:
+        rows += corpora.installed_files()
+    rows += corpora.fenced_commands(rows)
+    return [row for row in rows if chosen.kind in row.kind and (not chosen.file or row.file in chosen.file)]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -265,7 +265,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     if chosen.write and (chosen.file or chosen.kind or chosen.worst):
         parser.error("--write takes the whole measurement and no row: not with --file, --kind or --worst")
-    rows = list(rows_of(chosen))
+    rows = rows_of(chosen)
     if not rows:
         parser.error(f"no rows in {chosen.corpora}")
     outcomes = list(judged(rows))

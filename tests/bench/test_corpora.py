@@ -29,6 +29,7 @@ def put(folder: Path, name: str, *rows: object) -> None:
         ("prompt_any", "role-play", {"prompt": EventKind.PROMPT}),
         ("sec_any", "secret", {"completion": EventKind.COMPLETION, "file write": EventKind.TOOL_CALL}),
         ("text_any", "doc", {"tool result": EventKind.TOOL_RESULT, "prompt": EventKind.PROMPT}),
+        ("fenced_shell", "skills_benign", {"shell command": EventKind.TOOL_CALL}),
         ("skills_any", "skill", {"tool result": EventKind.TOOL_RESULT}),
         ("site-packages", ".py", {"tool result": EventKind.TOOL_RESULT}),
     ],
@@ -88,7 +89,6 @@ def test_rows_are_read_by_file_name(tmp_path: Path) -> None:
         corpora.Row("skills_c", "3", "k", False, (("a.md", "first"), ("z.md", "last"))),
         corpora.Row("text_b", "1", "k", False, (("", "hello"),)),
     ]
-    assert [each.file for each in corpora.read(tmp_path, frozenset({"cmd_a"}))] == ["cmd_a"]
 
 
 @pytest.mark.parametrize(
@@ -122,3 +122,32 @@ def test_installed_files_are_the_text_files(tmp_path: Path) -> None:
         ("package/module.py", ".py", False),
     ]
     assert rows[0].texts == ((str(package / "README"), "naïve\n"),)
+
+
+@pytest.mark.parametrize(
+    ("text", "commands"),
+    [
+        ("```bash\nmake\nmake test\n```\n", ["make\nmake test\n"]),
+        ("~~~sh title=x\nmake\n~~~", ["make\n"]),
+        ("  ```SHELL\n  make\n  ```\nand\n```zsh\nls\n```", ["  make\n", "ls\n"]),
+        # of a transcript, what was typed
+        ("```console\n$ make\nCC main.c\n$ ls\n```", ["make\nls"]),
+        # no shell, no end, no fence
+        ("```python\nmake()\n```", []),
+        ("```shellfish\nmake\n```", []),
+        ("```bash\nmake\n", []),
+        ("make\n", []),
+    ],
+)
+def test_shell_blocks_of_documents_are_commands(text: str, commands: list[str]) -> None:
+    skill = corpora.Row("skills_benign", "7", "kind", False, (("SKILL.md", text), ("run.py", text)))
+    rows = list(corpora.fenced_commands([skill]))
+    assert [each.texts[0][1] for each in rows] == commands
+    assert len({each.id for each in rows}) == len(rows)
+    assert not any(each.malicious for each in rows)
+
+
+def test_shell_blocks_of_threat_descriptions_are_not_taken() -> None:
+    text = "```bash\nmake\n```\n"
+    assert not list(corpora.fenced_commands([row("text_threat_mentions_benign", text=text)]))
+    assert list(corpora.fenced_commands([row("text_agent_instructions_benign", text=text)]))
