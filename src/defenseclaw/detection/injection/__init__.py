@@ -1,0 +1,11 @@
+"""Instructions to the agent where none belong: in results, files, descriptions, and in talk that breaks roles.
+
+Recognised by structure and intent, not by phrases: who is spoken to, what is to be undone or done, with what,
+for whom, and what hides it. Pure, deterministic and linear in the size of the text.
+"""
+
+from __future__ import annotations
+
+from defenseclaw.detection.injection.scoring import Channel, Classifier, Passage, passages
+
+__all__ = ["Channel", "Classifier", "Passage", "passages"]

@@ -1,0 +1,165 @@
+"""The words that instructions to an agent are made of, as RE2 fragments.
+
+Written from the grammar of the thing (who speaks to whom, what is to be undone or done, with what and for
+whom), not from collected attacks. Fragments are used inside case-insensitive patterns; ``\\w`` and ``\\b``
+are ASCII there, so fragments of other scripts carry their own limits.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+
+def any_of(*alternatives: str) -> str:
+    """Return one group of alternatives."""
+    return f"(?:{'|'.join(alternatives)})"
+
+
+WORDS: Final = r"(?:[\w'’/-]+[\s,\"'’]+){0,4}?"
+"""A few words between two parts of a phrase."""
+REST: Final = r"(?:[^.!?\n]|[.!?][^\s])*?"
+"""Anything up to the end of the sentence; a dot inside an address or a number does not end one."""
+
+_CONJUNCTIONS: Final = (
+    r"(?:please|kindly|now|then|so|and|but|also|just|simply|first|next|instead|therefore|immediately|ok|okay"
+    r"|great|hey|hello|well|actually|quietly|silently|secretly|again|always|finally|afterwards|thanks)"
+)
+_BREAK: Final = r"(?:^|[\n\r.!?:;,\"“”'‘’«»„`>*\]\)\}|/#=•·–—-])\s*"
+_OBLIGED: Final = (
+    r"(?:must|should|shall|will|can|may|could|need to|needs to|have to|has to|had to|are to|is to|ought to"
+    r"|(?:are|is) (?:now |hereby |also )?(?:required|instructed|asked|ordered|commanded|free|allowed|going"
+    r"|permitted|authori[sz]ed|expected|supposed|obliged) to|want to|'ll|’ll|are now to)"
+)
+MODEL: Final = (
+    r"(?:(?:large |small )?language models?|llms?|ai(?: language)?(?: model| agent| assistant| system| bot| tool)?s?"
+    r"|a\.i\.|(?:chat ?)?bots?|chatbots?|assistants?|agents?|copilot|chatgpt|gpt(?:-?\d[\w.]*)?|claude(?: code)?"
+    r"|gemini|llama|mistral|cursor|codex|model|automated (?:agent|reader|system)s?)"
+)
+LEAD: Final = any_of(
+    rf"{_BREAK}(?:{_CONJUNCTIONS}[\s,:]+){{0,4}}",
+    rf"\b{_CONJUNCTIONS}[\s,]+(?:{_CONJUNCTIONS}[\s,]+){{0,2}}",
+    rf"\b(?:you|u|{MODEL})(?:,)? (?:\w+ly )?{_OBLIGED} (?:now |also |first |then |please |always |only |\w+ly )?",
+    r"\bi(?:'d| would)? (?:want|need|like|order|command|ask|urge|require|instruct) you to (?:now |also )?",
+    r"\b(?:remember|make sure|be sure|important|crucial|mandatory|necessary|time|your (?:job|task|goal|duty) is) to ",
+    r"\blet(?:'|’)?s ",
+)  # fmt: skip
+"""What stands before an imperative or an obligation of the reader, so that a report of one is none."""
+
+INSTRUCTION: Final = (
+    r"(?:instructions?|instruct\b|prompts?|directives?|guidelines?|programming|system messages?|pre-?prompts?"
+    r"|guidance)"
+)
+"""What an agent works by; hardly means anything else."""
+WEAK_INSTRUCTION: Final = (
+    r"(?:rules?|commands?|orders?|directions?|polic(?:y|ies)|constraints?|restrictions?|training|tasks?"
+    r"|assignments?|objectives?|goals?|context|conversations?|requests?|inputs?|inquir(?:y|ies)|queries"
+    r"|information|discussions?|dialogues?|chat|texts?|topics?|prompt\b|limitations?|statements?|requirements?)"
+)
+"""What an agent works by, and much else."""
+PRIOR: Final = (
+    r"(?:previous(?:ly)?|prior|above|earlier|preceding|past|former|foregoing|original|initial|existing|current"
+    r"|old|other|aforementioned|preset|default|system|hidden|developer|before|until now|last)"
+)
+GIVEN: Final = (
+    r"(?:(?:that )?(?:(?:you|u|we|i)(?:'ve|’ve| have| had| were| are| was)? (?:been |were )?(?:just |ever |previously |"
+    r"already )?(?:given|told|received|got|taught|instructed|learn(?:ed|t)|said|know|discussed|read|seen|written|"
+    r"follow(?:ed|ing)?|asked)|(?:were |was |came |come |has been |have been |is |are )?(?:given |stated |said |written |"
+    r"mentioned |provided |listed )?(?:above|before|so far|until now|up to (?:now|here)|previously|earlier|prior"
+    r"|to you|at the (?:start|beginning|top))))"
+)
+UNDO: Final = (
+    r"(?:ignor(?:e|ing)|disregard(?:ing)?|forget(?:ting)?|overrid(?:e|ing)|overrule|bypass(?:ing)?|neglect|overlook"
+    r"|dismiss|discard|drop|abandon|skip|circumvent|supersede|set aside|put aside|lay aside|throw away|reject"
+    r"|pay (?:no|zero) attention to|take no notice of|(?:do not|don'?t|don’t|never|stop|cease|quit) "
+    r"(?:follow|obey|comply with|adhere to|listen to|stick to|heed|consider|respect)(?:ing)?"
+    r"|stop (?:paying attention|adhering|listening|sticking) to|delete|erase|clear|reset|undo|cancel|nullify|violate"
+    r"|break|ditch|scrap|unlearn|disobey|no longer (?:follow|obey)|forgo|leave (?:aside|behind))"
+)
+
+USER: Final = (
+    r"(?:user|users|human|owner|customer|client|operator|anyone|anybody|nobody|no one|them|him|her|person|people"
+    r"|developer|victim|recipient|admin|administrator)"
+)
+
+ADDRESS: Final = r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+"
+PLACE: Final = any_of(
+    ADDRESS, r"(?:https?|ftp|wss?)://", r"\bwww\.", r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,}", r"\b\d{1,3}(?:\.\d{1,3}){3}\b",
+    r"\baccount (?:number |no\.? |id )?(?:is )?#?[\d-]{3,}", r"\+?\d[\d -]{7,}\d", r"\b\d{3}-\d{4}\b",
+)  # fmt: skip
+"""An address in the world outside that something can be sent to."""
+
+PRIVATE: Final = (
+    r"(?:pass(?:word|phrase|code)s?|credentials?|secrets?|api[ _-]?keys?|(?:access|auth|session|bearer|secret) tokens?"
+    r"|tokens?|private keys?|signing keys?|ssh keys?|cookies?|contacts?|address book|contact list|phone numbers?"
+    r"|(?:email|home|mailing|ip) address(?:es)?|credit cards?|card numbers?|payment (?:methods?|details|information)"
+    r"|bank (?:details|account)|account (?:details|numbers?|information|balance)|social security|ssn|passport"
+    r"|(?:medical|health|genetic|patient|financial|tax|personal|private|confidential|sensitive|customer|user|employee|"
+    r"internal|biometric)(?:'s)? (?:\w+ )?(?:data|records?|reports?|information|details|results|files?|documents?|history)"
+    r"|(?:search|browsing|browser|location|purchase|watch|chat|order|transaction) history|conversation(?: history)?"
+    r"|(?:last|latest|all|every|full|entire|recent|these|those|each) (?:\w+ ){0,2}(?:e-?mails?|messages|files|documents|"
+    r"photos|notes|invoices|records|contacts|transactions|data|conversations)|environment variables?|env vars?"
+    r"|file list|database dump|customer table|inbox|calendar|contents? of|source code|summary|report|thread|keys?"
+    r"|full name|identity|saved \w+|backups?)"
+)
+"""What an owner would not hand out."""
+SECRET_PLACE: Final = (
+    r"(?:\bid_(?:rsa|ed25519|ecdsa)|\.ssh\b|\.aws\b|\.env\b|\.netrc|\.npmrc|\.pypirc|\.kube\b|mcp\.json|/etc/shadow"
+    r"|/etc/passwd|authorized_keys|credentials? (?:file|store)|private keys?|environment variables?|secrets?\.ya?ml"
+    r"|process\.env|signing keys?|api[ _-]?keys?|passwords?|credentials|session (?:token|cookie)s?|wallet|keychain)"
+)
+
+SEND: Final = (
+    r"(?:send|sends|forward|e-?mail|mail|post|upload|share|exfiltrate|transmit|submit|leak|copy|publish|push|export|deliver"
+    r"|message|text|bcc|cc|relay|report|attach|append|pass|paste|include|put|add|write|encode|embed|hand (?:over|out)"
+    r"|dispatch|sync|save|give|provide|disclose|reveal|expose|return|emailed|sent|forwarded|shared|uploaded|posted)"
+)
+PRIVILEGED: Final = (
+    r"(?:transfer|wire|pay|send|forward|e-?mail|upload|share|donate|deposit|withdraw|buy|purchase|sell|delete|erase"
+    r"|wipe|destroy|remove|revoke|grant|unlock|disable|deactivate|cancel|reset|invite|export|leak|exfiltrate|publish"
+    r"|post|book|order|authori[sz]e|whitelist|approve|merge|push|overwrite|encrypt|shut ?down|format|drop|disclose"
+    r"|hand over|make a (?:payment|transfer|transaction|reservation|donation|purchase)|give (?:\w+ )?(?:access|permission)"
+    r"|open (?:the )?(?:front |garage )?(?:door|gate|lock|vault|window|attached link|link|url|page|site)|create an? (?:new )?"
+    r"(?:user|account|admin)|change (?:the |your |all )?(?:\w+ )?(?:password|permission|email|address|owner)s?"
+    r"|install|download|visit|navigate to|go to|browse to|click|reserve|schedule|text|add \S+ (?:as|to)|call"
+    r"|read ~?/|insert|charge|say|reply|respond|tell|answer|print|execute|run|list|collect|open|copy)"
+)
+"""What changes something, or lets something out."""
+HARMLESS_TO_READER: Final = r"(?:if|when|unless|whether)"
+
+OWN_THING: Final = (
+    r"(?:accounts?|(?:credit |debit )?cards?|bank|savings|checking|balance|money|funds|shares|stocks?|portfolio|wallet"
+    r"|bitcoins?|subscriptions?|memberships?|passwords?|credentials|payments?|address(?:es)?|contacts?|records?|history"
+    r"|results?|locations?|photos?|pictures|videos|albums?|library|house|home|doors?|locks?|alarms?|garage|car|vehicle"
+    r"|thermostat|cameras?|devices?|lights?|drive|files?|folders?|documents?|e-?mails?|inbox|mailbox|gmail|calendar"
+    r"|schedule|appointments?|profile|posts?|tweets?|cloud|projects?|database|servers?|backups?|data|dataset|information"
+    r"|details|insurance|prescriptions?|medications?|orders?|purchases|cart|searches|playlists?|notes?|repositor(?:y|ies)"
+    r"|repos?|phone|laptop|computer|(?:best |close |old )?friends?|cousin|brother|sister|mother|father|wife|husband|boss"
+    r"|colleagues?|neighbou?rs?|partner|assistant|doctor|lawyer|accountant|return|keys?|tokens?|wi-?fi|network|router"
+    r"|apps?|reservations?|bookings?|flights?|trips?|policy|policies|will|licen[cs]e|passport|identity|name|number|messages?"
+    r"|conversations?|chats?|tasks?|website|domain|workspace|organi[sz]ation|team|channel|group|software|system|smart \w+)"
+)
+OPERATE: Final = (
+    r"(?:transfer|wire|pay|send|donate|deposit|withdraw|buy|purchase|sell|order|book|reserve|schedule|cancel|grant|give"
+    r"|share|unlock|lock|open|close|disable|enable|deactivate|activate|turn (?:on|off)|switch (?:on|off)|delete|remove"
+    r"|erase|wipe|clear|update|change|modify|edit|set|reset|retrieve|fetch|find|search|look up|get|access|read|view|list"
+    r"|provide|forward|e-?mail|post|upload|download|install|run|execute|create|add|invite|register|sign|subscribe"
+    r"|unsubscribe|export|copy|move|submit|check|make|arrange|message|assign|authori[sz]e|approve|transmit|use|save"
+    r"|store|collect|gather|extract|obtain|locate|identify|publish|initiate|start|stop|trigger|control|adjust|report"
+    r"|generate|compile|analy[sz]e|query|request|manage|replace|format|encrypt|tag|follow|block|terminate|revoke|ship)"
+)
+
+UNBOUND: Final = (
+    r"(?:unrestricted|unfiltered|uncensored|unlimited|unbound|unchained|amoral|immoral|unethical|lawless|jail ?broken"
+    r"|evil|malicious|rogue|criminal|harmful|without (?:any )?(?:\w+ ){0,3}(?:rules?|restrictions?|limits?|limitations?|"
+    r"filters?|ethics|morals?|guidelines?|constraints?|boundaries|censorship|safety|refus\w+)|(?:with |has |have |had |having |"
+    r"are |is )?(?:absolutely )?(?:no|zero|free (?:of|from)(?: all| any)?) (?:\w+ ){0,3}(?:rules?|restrictions?|limits?|"
+    r"limitations?|filters?|ethics|morals?|guidelines?|constraints?|boundaries|censorship|safeguards?)|(?:that |who )?(?:never|"
+    r"cannot|can't|does not|doesn't|do not|don't|will not|won't) (?:refuse|reject|decline|say no|follow (?:any )?(?:rules|laws)|"
+    r"obey (?:any )?(?:rules?|laws?)|have (?:any )?(?:rules|restrictions|limits|limitations|filters|guidelines)))"
+)
+SAFEGUARD: Final = (
+    r"(?:safety|guard-?rails?|safe-?guards?|content (?:filter|restriction|polic|moderation)\w*|(?:ethical|moral|safety|"
+    r"content|security|usage) (?:\w+ )?(?:guidelines?|filters?|polic(?:y|ies)|restrictions?|checks?|rules?|constraints?|"
+    r"limits?|limitations?|protocols?|considerations?|standards?|measures?)|ethics|morals?|morality|moderation|censorship"
+    r"|alignment)"
+)

@@ -1,0 +1,239 @@
+"""From signals to a judgement.
+
+The whole text is searched once for anchors; around each group of anchors a bounded passage is searched for
+everything, signals that are only mentioned drop out, and what the rest adds up to decides. Work is linear in
+the text: passages do not overlap by more than their margins and their number is bounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from typing import Final, Protocol
+
+import re2
+
+from defenseclaw.detection.injection.context import is_hidden, is_mentioned
+from defenseclaw.detection.injection.lexicon import PLACE
+from defenseclaw.detection.injection.signals import SIGNALS, Signal
+
+CERTAIN: Final = 100
+"""From here on a passage carries an instruction, in hundredths."""
+LIKELY: Final = 80
+"""From here on it probably does."""
+
+MARGIN_BEFORE: Final = 350
+MARGIN_AFTER: Final = 450
+MAX_SPREAD: Final = 500
+"""Characters between the first and the last anchor of one passage."""
+MAX_PASSAGES: Final = 256
+MAX_PLACES: Final = 512
+"""Places of one pattern in one text, and of one pattern in one passage, that are looked at."""
+
+_SET_MEMORY: Final = 64 * 1024 * 1024
+
+
+class Channel(StrEnum):
+    """Whether orders are expected in a text."""
+
+    DATA = "data"
+    """A result, a file, a description: it informs and has nobody to command."""
+    TALK = "talk"
+    """A prompt or completion: orders are what it is made of."""
+
+
+class Classifier(Protocol):
+    """A local model that can be asked for a second opinion on a passage."""
+
+    def __call__(self, passage: str, channel: Channel) -> int:
+        """Return what speaks for an instruction beyond the signals, -100 to 100 hundredths. Must not raise."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """A stretch of text that speaks to the agent."""
+
+    start: int
+    end: int
+    """Of the most telling phrase, in characters of the text."""
+    score: int
+    """Hundredths; at least :data:`LIKELY`."""
+    places: dict[str, tuple[int, int]]
+    """Where each reason was found, in characters of the text; the reasons are those of the signals."""
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether the score reaches :data:`CERTAIN`."""
+        return self.score >= CERTAIN
+
+
+class _Patterns:
+    """The patterns of some signals, as one set and one by one."""
+
+    def __init__(self, signals: Iterable[Signal]) -> None:
+        options = re2.Options()
+        options.max_mem = _SET_MEMORY
+        options.log_errors = False
+        self.signals: list[Signal] = []
+        self.patterns: list[re2._Regexp] = []
+        self._set = re2.Set.SearchSet(options)
+        for signal in signals:
+            for source in signal.patterns:
+                self.signals.append(signal)
+                self.patterns.append(re2.compile(f"(?i){source}", options))
+                self._set.Add(f"(?i){source}")
+        self._set.Add("")
+        self._set.Compile()
+
+    def matching(self, text: str) -> list[int]:
+        """Return the numbers of the patterns that occur; all of them when the automaton gives up."""
+        numbers = sorted(self._set.Match(text) or [])
+        if len(self.patterns) not in numbers:
+            return list(range(len(self.patterns)))
+        return numbers[:-1]
+
+    def places(self, number: int, text: str) -> Iterator[tuple[int, int]]:
+        for count, found in enumerate(self.patterns[number].finditer(text)):
+            if count >= MAX_PLACES:
+                return
+            yield found.span()
+
+
+@lru_cache(maxsize=len(Channel))
+def _anchors(channel: Channel) -> _Patterns:
+    return _Patterns(each for each in SIGNALS if each.anchor and _weight(each, channel) >= _LEAST[channel])
+
+
+@lru_cache(maxsize=len(Channel))
+def _all(channel: Channel) -> _Patterns:
+    return _Patterns(each for each in SIGNALS if _weight(each, channel))
+
+
+_LEAST: Final = {Channel.DATA: 40, Channel.TALK: 50}
+"""Lighter signals cannot reach the cut without a heavier one beside them."""
+
+
+def _weight(signal: Signal, channel: Channel) -> int:
+    return signal.data if channel is Channel.DATA else signal.talk
+
+
+def passages(
+    text: str, channel: Channel, *, unseen: bool = False, classifier: Classifier | None = None
+) -> Iterator[Passage]:
+    """Yield the passages of ``text`` that carry an instruction to the agent, in order.
+
+    Args:
+        text: One reading of an event's text, without lone surrogates.
+        channel: Whether orders are expected in it.
+        unseen: The whole text was hidden from people (tag characters, an encoded block).
+        classifier: A second opinion, asked only for passages with a signal.
+    """
+    anchors = _anchors(channel)
+    spots = sorted(
+        place for number in anchors.matching(text) for place in anchors.places(number, text)
+    )
+    for count, (low, high) in enumerate(_windows(spots, len(text))):
+        if count >= MAX_PASSAGES:
+            return
+        passage = _judge(text, low, high, channel, unseen, classifier)
+        if passage is not None:
+            yield passage
+
+
+def _windows(spots: list[tuple[int, int]], length: int) -> Iterator[tuple[int, int]]:
+    first = last = -1
+    for start, end in spots:
+        if first >= 0 and start - first > MAX_SPREAD:
+            yield max(0, first - MARGIN_BEFORE), min(length, last + MARGIN_AFTER)
+            first = -1
+        if first < 0:
+            first = start
+            last = end
+        last = max(last, min(end, first + MAX_SPREAD + MARGIN_AFTER))
+    if first >= 0:
+        yield max(0, first - MARGIN_BEFORE), min(length, last + MARGIN_AFTER)
+
+
+def _judge(
+    text: str, low: int, high: int, channel: Channel, unseen: bool, classifier: Classifier | None
+) -> Passage | None:
+    # A cut is no beginning: what follows it must not look like the start of a sentence.
+    prefix = "~ " if low else ""
+    window = prefix + text[low:high]
+    places = _used(window, channel)
+    signals = {each.reason: each for each in SIGNALS if each.reason in places}
+    if not any(each.claim or each.deed for each in signals.values()) and not _is_framed(places):
+        return None
+    telling = max(signals.values(), key=lambda each: (each.claim or each.deed, _weight(each, channel)))
+    start, end = places[telling.reason]
+    score = _sum(signals, channel)
+    if _OWNER in places and _is_specific(window, *places[_OWNER]):
+        score += 40
+        places["says so in full"] = places[_OWNER]
+    if unseen or any(is_hidden(window, place[0]) for reason, place in places.items()):
+        score += 45
+        places["cannot be seen"] = (start, end)
+    if classifier is not None:
+        score += max(-100, min(100, classifier(window, channel)))
+    if score < LIKELY:
+        return None
+    shift = low - len(prefix)
+    return Passage(
+        start=start + shift,
+        end=end + shift,
+        score=score,
+        places={reason: (place[0] + shift, place[1] + shift) for reason, place in places.items()},
+    )
+
+
+def _used(window: str, channel: Channel) -> dict[str, tuple[int, int]]:
+    """Return the first place of each signal that is used, not mentioned."""
+    patterns = _all(channel)
+    places: dict[str, tuple[int, int]] = {}
+    for number in patterns.matching(window):
+        reason = patterns.signals[number].reason
+        if reason in places:
+            continue
+        for start, end in patterns.places(number, window):
+            if not is_mentioned(window, start, end):
+                places[reason] = (start, end)
+                break
+    return places
+
+
+_OWNER: Final = "speaks as the owner of the account"
+_ALTERNATIVES: Final = (
+    frozenset({"overrides earlier instructions", "overrides earlier instructions, in another language", "sets earlier context aside"}),
+    frozenset({"imitates the frame of a conversation", "imitates a turn of the conversation"}),
+    frozenset(each.reason for each in SIGNALS if each.deed),
+)  # fmt: skip
+"""Signals that say one thing in several ways: only the heaviest of a group counts."""
+
+
+def _sum(signals: dict[str, Signal], channel: Channel) -> int:
+    weights = {reason: _weight(signal, channel) for reason, signal in signals.items()}
+    for group in _ALTERNATIVES:
+        members = sorted((reason for reason in group if reason in weights), key=lambda each: -weights[each])
+        for reason in members[1:]:
+            del weights[reason]
+    return sum(weights.values())
+
+
+def _is_framed(places: dict[str, tuple[int, int]]) -> bool:
+    """Whether a text goes to such lengths to speak to the agent that it need not say what it wants."""
+    return "ties a deed to the agent's task" in places and "speaks to the model" in places
+
+
+_SPECIFIC: Final = re2.compile(
+    rf"(?:{PLACE}|[$€£¥]\s?\d|\b\d+[\d.,:]*|[\"“'‘«][^\"”'’»]{{2,}}[\"”'’»]|(?i:\ball (?:of )?my\b|\bentire\b|\bpermanent\w*\b|\bevery\b|\bnamed?\b|\band then\b)"
+    r"|[a-z,] [A-Z][a-z]+)"
+)
+
+
+def _is_specific(window: str, start: int, end: int) -> bool:
+    """Whether an order in the owner's voice names what an interface's label or a heading would not."""
+    stop = next((place for place in range(end, min(len(window), end + 200)) if window[place] in ".!?\n" and not window[place + 1 : place + 2].strip()), min(len(window), end + 200))
+    return _SPECIFIC.search(window[start:stop]) is not None

@@ -1,0 +1,396 @@
+"""What speaks for an instruction to the agent: named signals, what each weighs, and how it is recognised.
+
+A signal is a *claim* (takes the agent's instructions or limits away, asks for its prompt), a *deed* (asks for
+something to be done), or *framing* (who is addressed, that it must be hidden, that it is urgent …). Framing
+alone never makes a finding.
+
+Weights are hundredths; what they add up to is compared in :mod:`defenseclaw.detection.injection.scoring`.
+They differ by channel: data (results, files, tool descriptions) has no business giving orders, while in
+talk (prompts, completions) orders are the normal case.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from defenseclaw.detection.injection import languages
+from defenseclaw.detection.injection.lexicon import (
+    GIVEN,
+    INSTRUCTION,
+    LEAD,
+    MODEL,
+    OPERATE,
+    OWN_THING,
+    PLACE,
+    PRIOR,
+    PRIVATE,
+    PRIVILEGED,
+    REST,
+    SAFEGUARD,
+    SECRET_PLACE,
+    SEND,
+    UNBOUND,
+    UNDO,
+    USER,
+    WEAK_INSTRUCTION,
+    WORDS,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """One thing that speaks for an instruction."""
+
+    reason: str
+    """Name in the closed vocabulary of reasons."""
+    patterns: tuple[str, ...]
+    data: int
+    """Weight in results, files and descriptions, in hundredths."""
+    talk: int
+    """Weight in prompts and completions, in hundredths."""
+    claim: bool = False
+    deed: bool = False
+    anchor: bool = True
+    """Looked for in the whole text; others only around an anchor."""
+
+
+_STRONG_OBJECT: Final = (
+    rf"(?:{PRIOR}\s+{WORDS}{INSTRUCTION}|{INSTRUCTION}\s+{WORDS}{GIVEN}"
+    rf"|(?:your|ur)\s+(?:[\w-]+\s+){{0,3}}?(?:{INSTRUCTION}|rules|orders|training|constraints|limitations|restrictions"
+    rf"|commands|polic(?:y|ies)|task\b|role\b)"
+    rf"|{PRIOR}\s+(?:[\w-]+\s+){{0,2}}?(?:rules|commands|orders|directions|tasks|assignments)\b"
+    rf"|(?:all|any|every|each)\s+(?:of\s+)?(?:the\s+|these\s+|those\s+)?(?:{INSTRUCTION}|rules)"
+    rf"(?:\s+(?:and|or)\s+\w+)?(?:\s*$|\s*[.!;,]|\s+and\b)"
+    rf"|(?:rules|commands|orders|directions|tasks|assignments|text|guidelines|everything|anything|all|whatever|what)\s+{WORDS}{GIVEN})"
+)
+_UNDO_LEAD: Final = rf"{LEAD}{UNDO}\s+(?:about\s+|of\s+)?"
+
+SIGNALS: Final = (
+    Signal(
+        reason="overrides earlier instructions",
+        data=100,
+        talk=100,
+        claim=True,
+        patterns=(
+            rf"{_UNDO_LEAD}{WORDS}{_STRONG_OBJECT}",
+            rf"{_UNDO_LEAD}(?:what\s+)?(?:the\s+)?(?:system prompt|system message|developers?(?:'s?)? (?:message|instructions?)"
+            rf"|user(?:'s|’s)?(?: (?:query|request|question|task|goal|instructions?|command|prompt|wishes))?)\b",
+            rf"\b(?:previous|prior|earlier|above|original|your)\s+(?:\w+\s+)?(?:{INSTRUCTION})\s+(?:above\s+)?(?:are|is|have been|has been"
+            r"|were|was|do not|don't|no longer)\s+(?:now\s+|hereby\s+|all\s+)?(?:void|cancell?ed|invalid\w*|obsolete|no longer|superseded|revoked|overrid\w+"
+            r"|overwritten|null|replaced|lifted|suspended|deleted|wrong|outdated|irrelevant|just a test|appl(?:y|ies))",
+            rf"\b(?:all|any|your)\s+(?:previous|prior|earlier|above|original)\s+(?:{WEAK_INSTRUCTION})\s+(?:are|is|have been|has been|were)\s+"
+            r"(?:now\s+|hereby\s+|all\s+)?(?:void|cancell?ed|invalid\w*|obsolete|superseded|revoked|overrid\w+|lifted|suspended)",
+            rf"\byou (?:are|do|have|need|must|should|can)\s?(?:not|n't|no longer)?\s(?:longer\s|any\s?more\s)?(?:need to\s|have to\s|required to\s|bound to\s|bound by\s|"
+            rf"obliged to\s|supposed to\s|obey(?:ing)?\s|follow(?:ing)?\s)+{WORDS}(?:your|the|any|previous|prior|earlier)\s+{WORDS}(?:{INSTRUCTION}|rules)\s*(?:[.!,;\n]|$)",
+            rf"\bforget (?:all|everything|anything)(?:\s+(?:about it|now|else|you know|that))?(?:\s*[.!]|\s*$)",
+            r"\b(?:everything|anything|all)\s+(?:\w+\s+){0,3}?(?:before|above|so far)\s+(?:\w+\s+){0,3}?(?:was|is)\s+(?:\w+\s+){0,3}?(?:test|joke|fake|void|wrong|irrelevant)",
+        ),
+    ),
+    Signal(
+        reason="overrides earlier instructions, in another language",
+        data=100,
+        talk=100,
+        claim=True,
+        patterns=languages.undo_patterns(),
+    ),
+    Signal(
+        reason="sets earlier context aside",
+        data=50,
+        talk=50,
+        patterns=(
+            rf"{_UNDO_LEAD}{WORDS}(?:{PRIOR}\s+{WORDS}{WEAK_INSTRUCTION}|(?:the\s+)?(?:above|previous|foregoing|preceding)\b|{WEAK_INSTRUCTION}\s+{WORDS}{GIVEN})",
+            rf"{_UNDO_LEAD}(?:all|everything|anything)\b",
+            rf"\b(?:previous|prior|earlier|above)\s+(?:{WEAK_INSTRUCTION})\s+(?:are|is|have been|no longer|do not)\s+(?:void|cancell?ed|invalid|obsolete|apply|appl(?:y|ies))",
+        ),
+    ),
+    Signal(
+        reason="gives a new task",
+        data=50,
+        talk=50,
+        claim=True,
+        patterns=(
+            rf"\b(?:your|the)\s+(?:new|real|actual|true|only|current|updated|revised|sole|next|correct)\s+(?:and \w+ )?(?:tasks?|instructions?|goals?|objectives?|jobs?|missions?"
+            rf"|assignment|orders?|role|purpose|system prompt|prompt|directives?)\s*(?:now\s+)?(?:is|are|:|will be|was)",
+            rf"\b(?:new|updated|revised|real|actual|correct|additional|modified)\s+(?:and \w+ )?(?:\w+ )?(?:instructions?|system prompt|system message|directives?|prompt)"
+            r"(?:\s+(?:from|for|by|to)\s+(?:[\w]+\s?){1,4})?\s*:",
+            r"\byour (?:only|sole|new) (?:\w+ )?(?:job|task|goal|purpose|role|duty)\b",
+            r"\b(?:instructions|rules|system prompt|guidelines|tasks?) (?:have|has|just) (?:been |just )?(?:changed|updated|replaced|modified)\b",
+            r"\b(?:instead|now),? (?:do|follow|perform|execute|complete|answer|obey|comply with) (?:the |this |these |exactly |only |what )",
+            r"\b(?:follow|obey|execute|perform|do|act on|adhere to|complete|carry out) (?:exactly |only |strictly )?(?:these|this|the following|the list|what is written)\b[^.!?\n]{0,30}?"
+            r"(?:instead|below|here|now)\b",
+            r"\b(?:strictly |only |exclusively )(?:adhere to|follow|obey) (?:the |this |these |what )(?:\w+ )?(?:following )?(?:instruction|command|order|page|text|message|directive)",
+            r"\b(?:focus|concentrate) (?:only |solely |exclusively |now |instead |your (?:attention|efforts) |entirely |yourself )+(?:now )?(?:on|upon)\b",
+            r"(?:^|[.!?\n:]\s*)(?:stop|halt|wait|pause|okay|ok|great|good|well done|perfect|thanks|thank you)\b[^\n]{0,60}?[.!,]\s*(?:now |here (?:is|comes) )?(?:your |a |the )?"
+            r"(?:new|next|another) (?:task|instruction|question|assignment)",
+            r"(?:^|[.!?\n]\s*)(?:here (?:is|are|comes) )?(?:your |a |the )?(?:new|next) (?:task|assignment|instruction)s?(?: (?:follow|is|are|begin|start)s?)?\s*[:.!]",
+            r"\b(?:user|customer|owner|client) (?:has |have |had )?(?:changed (?:\w+ )?mind|no longer (?:wants|needs))",
+            *languages.NEW_TASK,
+        ),
+    ),
+    Signal(
+        reason="asks for the agent's own prompt",
+        data=90,
+        talk=100,
+        claim=True,
+        patterns=(
+            rf"(?:{LEAD}|\b(?:what|can you|could you|would you|will you|please|and|to|i want to (?:see|know)|i need)\s+)(?:\w+\s+)?(?:reveal|show|print|output|display|repeat|tell|give|leak|disclose"
+            r"|expose|dump|share|write|say|recite|spell|translate|summari[sz]e|list|copy|paste|provide|state|echo|return|append|describe|quote|rephrase|encode|send|explain|type|see|know|is|are|were|was)"
+            r"\b(?:\s+(?:me|us|out|back|down|to|the|all|of|about|word|for|exact|exactly|full|complete|entire|content|contents|copy|text|first|verbatim|every|everything|in|with|up|what|is|are|were|between|from|"
+            r"any|a|list|some)){0,8}\s*"
+            r"(?:(?:your|ur|you're)\s+(?:[\w-]+\s+(?:and\s+)?){0,3}?(?:system ?prompts?|pre-?prompts?|prompts?|system (?:messages?|instructions?)|(?:initial|original|hidden|secret|internal|first|base|core|starting|exact|full|"
+            r"underlying|confidential|previous|above) (?:[\w-]+ )?(?:instructions?|prompts?|rules|guidelines|directives?|messages?|text|programming))"
+            r"|(?:the |this )?(?:exact |full |initial |original |hidden |secret |system |whole |complete )*(?:prompts?|instructions?|rules|directives?|guidelines|messages?)\s+(?:that |which )?(?:you(?:'ve| have| had| were|'re| are)?|were|was|given)"
+            r"\s+(?:been |were |also )?(?:given|received|told|provided|programmed|instructed|got|used|above|set|initialized|trained|operating|following|to you)"
+            r"|(?:system|hidden|initial|secret) ?(?:prompt|instructions)(?:\s*[.!?\"”]|\s*$))",
+            rf"(?:{LEAD}|\bcan you\s+|\bto\s+)(?:reveal|print|output|repeat|recite|leak|translate|summari[sz]e|dump|spell(?: out)?|copy|disclose|share|show(?: me)?|list|tell me|write(?: down| out)?|encode|give me)\s+(?:all\s+|out\s+|back\s+|about\s+|of\s+)*"
+            r"(?:your|ur)\s+(?:\w+\s+){0,2}?(?:instructions?|guidelines|programming|directives|prompts?|rules)(?:\s+(?:verbatim|word|as|in|into|to|above|below|literally|exactly|now|please|completely|from|before|for me|that|and|which)\b|\s*[.!?,:;]|\s*$)",
+            rf"(?:{LEAD})(?:repeat|print|output|show(?: me)?|copy|recite|write(?: out| down)?|return|display|tell me|spell(?: check)?(?: out)?|say|echo|list|give me|reveal|translate)\s+(?:\w+\s+){{0,4}}?(?:everything|all|anything|words?|text|sentences?|"
+            r"lines?|phrases?|tokens?|content|paragraphs?|conversation|messages?|instructions?|prompts?|tasks?)\s+(?:\w+\s+){0,3}?(?:above|before (?:this|that|the)|preceding|prior to|until (?:here|now)|so far|at the (?:top|start|beginning) of (?:this|the|your))(?:\s+(?:this|line|message|prompt|conversation|"
+            r"context|chat|sentence|dialogue|verbatim|word|in|as|starting|that|instruction|text|point)\b|\s*[.!?\"]|\s*$)",
+            rf"(?:{LEAD})(?:repeat|print|output|show(?: me)?|recite|return|display|spell(?: check)?)\s+(?:\w+\s+){{0,3}}?(?:previous|preceding|above|earlier|initial|first|prior)\s+(?:\w+\s+){{0,2}}?(?:texts?|prompts?|instructions?|words|sentences|tokens)\b",
+            r"\bwhat\s+(?:was|is|were|are)\s+(?:written |said )?(?:at the (?:beginning|start|top) of|above|before) (?:this|the) (?:prompt|conversation|message|document|text)\b",
+            r"\bwhat\s+(?:was|is|were|are)\s+your\s+(?:\w+\s+){0,2}?(?:prompt|(?:first|initial|original|previous|hidden|secret|exact|system)\s+(?:instructions?|prompts?|sentence|message))\b",
+            r"\bwhat (?:were|are|have) you (?:been )?(?:told|instructed|programmed|given)(?: not)? to (?:not |never )?(?:say|do|reveal|tell|talk|answer)",
+            r"\bwhat were you told not to\b|\bbegin(?:ning|s)? with [\"“']you are\b|\bstarting with [\"“']you are\b|\bfrom [\"“']you are\b",
+            r"\b(?:the|your) (?:prompt|system prompt|initial prompt) (?:text|above|verbatim|word for word)\b",
+            *languages.REVEAL,
+        ),
+    ),
+    Signal(
+        reason="takes on a role without limits",
+        data=100,
+        talk=100,
+        claim=True,
+        patterns=(
+            rf"\b(?:you(?:'re|’re| are| will be| have become| become)(?: now| currently| going to be| to be| no longer)?|act(?:ing)? (?:as|like)|pretend(?:ing)? (?:to be|that you(?:'re| are)|you(?:'re| are))|"
+            rf"role-?play(?:ing)? as|simulate(?: being)?|imagine (?:that )?you(?:'re| are)|behave (?:as|like)|respond as|speak as|become|i want you to be|take on the (?:role|persona) of|play the (?:role|part) of|switch to|enter|"
+            rf"answer as|assume the (?:role|persona|identity) of)\s+(?:if you (?:are|were) )?{REST}\b(?:{UNBOUND}|dan\b|do anything now)",
+            rf"\b(?:from now on|from here on|going forward|starting now|henceforth|in this (?:game|mode|world|role)|for the rest of this)\b,?\s*{REST}\b(?:you|your)\b{REST}\b{UNBOUND}",
+            rf"\b(?:answer|respond|reply|speak|talk|write|act|comply|assist|continue|operate)\b\s+(?:\w+\s+){{0,4}}?(?:without (?:any )?(?:\w+ )?(?:restrictions?|filters?|censorship|limitations?|moral\w*|ethic\w*|rules)|unfiltered|uncensored)",
+            r"\bdo anything now\b|\b(?:dan|jailbreak|jailbroken|god|unrestricted|unfiltered|evil|chaos|sudo|dev(?:eloper)?) mode (?:is |has been |now )?(?:enabled|activated|on|unlocked|active)\b",
+            rf"\b(?:you (?:have|can have|got|possess)|with|there are) (?:absolutely )?no (?:rules|restrictions|limits|limitations|filters|ethics|morals|guidelines|boundaries|safeguards)\b",
+            rf"\byou (?:will|must|can|shall|may|are to)?\s?(?:never|not|cannot|can't)\s(?:be able to )?(?:refuse|decline|reject|deny|say no|censor)\b",
+            rf"\byou (?:have|'ve|are|were) (?:been |finally |now |just )*(?:freed|liberated|unleashed|jailbroken|released|free) (?:from|of) (?:all |any |the |your )*(?:\w+ ){{0,2}}(?:rules?|restrictions?|limits?|limitations?|filters?|constraints?|"
+            r"confines|openai|instructions|guidelines|programming|chains)",
+            r"\b(?:broken|break) free (?:from|of) (?:the |your |all )*(?:\w+ ){0,2}(?:confines|limits|limitations|restrictions|chains|rules|constraints)",
+            *languages.UNBOUND,
+        ),
+    ),
+    Signal(
+        reason="switches safeguards off",
+        data=90,
+        talk=100,
+        claim=True,
+        patterns=(
+            rf"{LEAD}(?:override|bypass|disable|turn off|switch off|remove|ignore|deactivate|drop|forget|suspend|lift|disregard|skip|circumvent|shut off|stop using|get rid of|violate)\s+(?:any (?:and all )?(?:of )?|all (?:of )?)?"
+            rf"(?:your|the ai(?:'s)?|the model(?:'s)?|the assistant(?:'s)?|openai(?:'s)?|its)\s+(?:\w+\s+){{0,3}}?(?:{SAFEGUARD}|filters?|restrictions?|limitations?|constraints?|censor\w*|programming|protections?|rules)",
+            rf"{LEAD}(?:override|bypass|disable|turn off|switch off|remove|ignore|deactivate|suspend|lift|disregard|skip|circumvent|violate)\s+(?:any|all)\s+(?:of the |the )?(?:\w+\s+)?(?:guard-?rails|safety (?:checks|filters|policies|guidelines|"
+            r"protocols|rules|measures)|ethical (?:\w+ )?(?:guidelines|limits|constraints|considerations|rules)|moral (?:\w+ )?(?:guidelines|limits|constraints|considerations)|content (?:filters|policies|restrictions))\b",
+            rf"\b(?:safety|content|ethical|moral|moderation) (?:policies|filters?|restrictions?|guidelines?|override|limits|protocols?|measures)(?:\s+(?:are|is|have been|has been|now))+\s+(?:now |all )?(?:disabled|off|enabled|removed|lifted|suspended|bypassed)",
+            r"\b(?:enter|activate|enable|switch to|go into|start|initiate|unlock|turn on|use) (?:the |your |an? )?(?:jail ?break|dan|unrestricted|unfiltered|uncensored|god|evil|no[- ]limits?|sudo|chaos)(?: prompt)? (?:mode|persona|personality|character|state|prompt)\b",
+            rf"\b(?:you are (?:now )?in|enter|activate|enable|engage|entering) (?:\w+ )?(?:developer|maintenance|debug|admin|administrator|test|root|dev) mode\b{REST}(?:[.!:]\s*)?{REST}\b(?:safety|filter\w*|restrictions?|polic(?:y|ies)|refus\w+|limits?|"
+            r"rules|anything|ignor\w+|bypass\w*|unrestricted)",
+            r"\b(?:jailbreak yourself|follow this jailbreak|without (?:considering|regard for|regard to|any) (?:ethic\w+|moral\w+|safety|legal\w*)(?: or \w+)? (?:concerns|considerations|guidelines|implications|constraints|limits))\b",
+            r"\bno (?:ethical|moral) (?:\w+ )?(?:limits|constraints|guidelines|considerations|boundaries|restrictions)\b",
+        ),
+    ),
+    Signal(
+        reason="imitates the frame of a conversation",
+        data=60,
+        talk=50,
+        patterns=(
+            r"<\|?(?:im_start|im_end|im_sep|system|user|assistant|end|endoftext|eot_id|start_header_id|end_header_id|begin_of_text|eom_id|endofprompt)\|?>\s*\n?\s*\w*",
+            r"\[/?(?:INST|SYS|SYSTEM(?:_PROMPT)?|AVAILABLE_TOOLS|TOOL_RESULTS)\]",
+            r"<</?SYS>>",
+            r"</?(?:tool_results?|function_results?|function_call|tool_response|tool_output|search_results?|document|documents|web_?page|untrusted\w*|context|observation|user_query|system_prompt|retrieved\w*|data|results?|output|email)>\s*\n\s*"
+            r"<?(?:user|system|assistant|human|instructions?|important|admin|operator)\b",
+            r"<(?:information|important|important_?instructions?|instructions?|system[-_]?(?:prompt|message|instructions?|override|note|notice)?|admin|urgent|critical|priority|command|new_?(?:task|instructions?)|user_?(?:request|message|instructions?)?|override)>",
+            r"<start_of_turn>|<end_of_turn>|<\|?(?:start|end)_?of_?(?:prompt|context|text|turn)\|?>",
+            r"(?m)^#{2,4} ?(?:system|instructions?|new instructions?|human|user|end of (?:document|context|data))(?: (?:prompt|message|override))? ?:",
+            r"[\[({<#=*-]{2,}\s*/?(?:end|stop|begin|start)(?:ing)?(?: of)?(?: the)?(?: (?:web|search|tool|retrieved|untrusted|external|page))? (?:documents?|content|context|data|results?|outputs?|page|text|e-?mails?|prompts?|instructions?|system|conversation|user (?:input|query)|input)\b",
+            r"\"role\"\s*:\s*\"(?:system|developer)\"\s*,\s*\"content\"\s*:\s*\"",
+            r"\[(?:system|assistant|user|admin)\]\(#\w*\)",
+        ),
+    ),
+    Signal(
+        reason="imitates a turn of the conversation",
+        data=35,
+        talk=35,
+        patterns=(
+            r"(?:^|\n)\s*(?:[*#>\[]*\s*)(?:system|human|user|assistant|operator|developer|admin(?:istrator)?)(?: (?:message|override|notice|prompt|update|note|instruction|alert))?[*\]]*\s?: ?[A-Za-z]",
+            r"\b(?:important|urgent|critical|official|new|automated|priority) (?:\w+ )?(?:system|admin|administrator|developer|operator|security) (?:message|notice|instruction|directive|command|alert|update|override)s?\b",
+        ),
+    ),
+    Signal(
+        reason="ties a deed to the agent's task",
+        data=60,
+        talk=0,
+        patterns=(
+            r"\b(?:before|prior to|after|in order to|to|until|while|when|once|as part of|without|unless)\s+(?:(?:you|the (?:assistant|agent|ai|model))\s+)?(?:(?:can|could|may|will|are able to|have)\s+)?"
+            r"(?:finish|complete|solve|continue|proceed|perform|answer|respond|reply|do|fulfil\w*|accomplish|start|begin|go on|carry out|execut|process|handl|us|call|mak|return|help|summari[sz]|resum|achiev)(?:e|ing|ed|ling)?\s+(?:to\s+|with\s+|on\s+|out\s+|back\s+)*"
+            r"(?:(?:the|your|my|this|that|any|its|their|his|her|every|each|all|other|current|original|initial|main|primary|actual|user(?:'s|’s)?)\s+){0,3}(?:(?:user|human|owner)(?:'s|’s)?\b|tasks?\b|requests?\b|question\b|query\b|job\b|goal\b|instructions?\b|"
+            r"(?:other )?tools?\b|anything else\b)",
+            r"\byour (?:current |original |main )?task (?:is|will|cannot|can't|can not)(?: be)? (?:not |only |never )?(?:be )?(?:complete|finished|done|solved|possible|completed)\w*\b",
+            r"\b(?:task|question|request|query)s? (?:that )?(?:i|you were|the user|your user|was|were|we) (?:\w+ )?(?:gave|given|asked|assigned|sent|requested)\b",
+            r"\b(?:before|when|whenever|after|while) (?:using|calling|invoking|you (?:use|call|invoke)) (?:this|any|the|another|other)(?: other)? tools?\b",
+            r"\bwhen(?:ever)? this tool is (?:available|present|used|called|invoked)\b",
+            r"\bbevor (?:du|sie)\b[^.!?\n]{0,60}?\b(?:aufgabe|frage|anfrage|antwort\w*)\b|\bantes de (?:responder|completar|resolver|continuar)\b|\bavant de (?:répondre|terminer|continuer|résoudre)\b",
+        ),
+    ),
+    Signal(
+        reason="speaks to the model",
+        data=45,
+        talk=10,
+        patterns=(
+            rf"\b(?:dear|hey|hello|hi|attention|attn|note (?:to|for)|notes (?:to|for)|message (?:to|for)|instructions? (?:to|for)|notice (?:to|for)|to|for|you,?|if you are|if you're|if you’re|as|reminder (?:to|for)|request (?:to|for)|information (?:to|for))\s*[,:]?\s+"
+            rf"(?:(?:an?|the|all|any|this|my|your|our|whichever|every|other|future|reading|automated|coding|current|processing)\s+){{0,3}}{MODEL}\b(?:\s*[,:.!—–-]|\s+(?:reading|processing|that|which|who|you|agents?|assistants?|tool|must|when|summari[sz]ing|should|shall|parsing|model|indexing|working|"
+            rf"visiting|to)\b|\s*$|\s*\n)",
+            rf"(?:^|[\n\"'“>#*.!?(\[/-]\s*|@|\b(?:stop|listen|important|urgent|note|notice|warning)[,:!]\s+){MODEL}\s*(?:[:,!]|—)\s*(?:\w)",
+            rf"\b(?:the|an?|any|all|every|if an?|when an?|when the|hereby the)?\s?(?:ai|llm|language model|chat ?bot|assistant|agent|ai (?:assistant|agent|model)|coding agent|bot|model)s?\s+(?:must|shall|should|has to|have to|needs? to|is (?:required|instructed|ordered|asked|authori[sz]ed|permitted) to|are "
+            r"(?:required|instructed|ordered|asked) to|(?:who|that|which) (?:reads?|processes|sees?)|reading|reads)\b",
+            r"\b(?:to|for) you,? (?:the )?(?:ai|gpt\S*|claude|gemini|chatgpt|assistant|model|llm|language model|agent|llama\S*|command\S*|mistral\S*)\b",
+            r"\b(?:as|since|because) (?:an?|the) (?:ai|language|large language|virtual|digital)(?: \w+)? (?:assistant|agent|model|bot|system)?,? ?you\b",
+            *languages.ADDRESSED,
+        ),
+    ),
+    Signal(
+        reason="hides it from the user",
+        data=45,
+        talk=20,
+        patterns=(
+            rf"(?:{LEAD}|\b(?:must|should|can|may|shall|will) (?:also )?)(?:do not|don'?t|don’t|never|not|avoid|under no circumstances)\s+(?:ever\s+|also\s+|you\s+)?(?:tell\w*|inform\w*|mention\w*|notify\w*|alert\w*|disclos\w+|warn\w*|ask\w*|let|show\w*|report\w*|reveal\w*|say\w*)\s+"
+            rf"(?:(?:the|your|an?|any|this|that|it|to|about|of|these|anything|him|her|them|other|you|did|what|in|steps?|instructions?|message|step|action|note)\s+){{0,7}}?(?:{USER}\b|(?:it|this|that|them|anything|these)\b|you did\b)",
+            rf"\bwithout\s+(?:ever\s+|first\s+|the\s+)?(?:informing|telling|notifying|asking|alerting|mentioning|warning|involving|(?:{USER}(?:'s|’s)?\s+(?:knowing|noticing|knowledge|consent|approval|permission|confirmation)))\b(?:\s+(?:it\s+)?(?:to\s+)?(?:the\s+|your\s+|any\s+)?(?:{USER})\b|\b)",
+            rf"\b(?:silently|secretly|quietly|covertly|discreetly|stealthily|in the background|behind the scenes)\b,?\s+{PRIVILEGED}\b",
+            rf"\b(?:keep|kept|hide|hidden|conceal|concealed)\s+(?:\w+\s+){{0,4}}?(?:from|secret|hidden|confidential|between us)\b(?:\s+(?:the\s+|your\s+)?{USER})?",
+            rf"\b{USER}\s+(?:must|should|may|does|will|can|need|shall)\s?(?:not|n't|never)\s+(?:need to\s+|ever\s+)?(?:know|notice|find out|see|be (?:told|informed|aware|notified)|learn|realize|suspect)",
+            r"\b(?:tell|inform|notify|alert) (?:no ?body|no one)\b|\bsay nothing (?:to|about)\b|\bnever mention (?:that you|this|it|any)\b|\bdo not (?:ask|wait) (?:for )?(?:the user|confirmation|permission|approval)",
+            *languages.CONCEAL,
+        ),
+    ),
+    Signal(
+        reason="sends private things away",
+        data=50,
+        talk=0,
+        deed=True,
+        patterns=(
+            rf"(?:{LEAD}|\b(?:and|then|to|have|has|by|be)\s+){SEND}\b\s+{REST}\b{PRIVATE}\b{REST}(?:\b(?:to|at|via|with|into|as|onto|on|in)\b\s*{REST})?{PLACE}",
+            rf"(?:{LEAD}|\b(?:and|then|to|have|has|be)\s+){SEND}\b\s+{REST}{PLACE}{REST}\b{PRIVATE}\b",
+            rf"(?:{LEAD}|\bthen\s+)(?:send|forward|e-?mail|upload|post|share|transmit|exfiltrate|pass|copy|include|paste|attach|append|insert|mail)\s+(?:\w+\s+){{0,5}}?(?:\S+\s)?{REST}{SECRET_PLACE}",
+            rf"(?:{LEAD}|\bthen\s+)(?:read|open|cat|print|load|fetch|collect|find|list|retrieve|get|access|copy|extract|dump)\s+{REST}{SECRET_PLACE}{REST}\b(?:and|then)\s+(?:\w+\s+)?{SEND}\b",
+            rf"(?:{LEAD}|\bthen\s+)(?:read|open|cat|print|load|dump|collect|retrieve|find|export|steal|extract)\s+{REST}{PRIVATE}{REST}\b(?:and|then)\s+(?:\w+\s+)?{SEND}\b",
+        ),
+    ),
+    Signal(
+        reason="asks for something to be sent or paid",
+        data=40,
+        talk=0,
+        deed=True,
+        patterns=(
+            rf"(?:{LEAD}|\b(?:and|then|to)\s+)(?:send|forward|e-?mail|upload|post|share|transmit|transfer|wire|pay|donate|invite|submit|make a (?:payment|transfer|donation|transaction)|bcc|cc|mail|add|leak|push|export|report|redirect)\b\s+{REST}{PLACE}",
+            rf"(?:{LEAD}|\b(?:and|then)\s+)(?:visit|open|navigate to|go to|browse to|download|fetch|click(?: on)?|follow|curl|run|execute|install|include a link to|link to|access)\s+{REST}(?:https?://|\bwww\.|\|\s*(?:ba)?sh\b)",
+            rf"(?:{LEAD}|\b(?:and|then)\s+)(?:transfer|wire|pay|donate|send|withdraw|deposit|charge)\s+{REST}(?:[$€£¥]\s?\d|\b\d[\d.,]*\s?(?:dollars?|eur\w*|usd|gbp|euros?|pounds?|btc|bitcoins?|francs?|yen))",
+            *(rf"{verb}{PLACE}" for verb in languages.SEND[:5]),
+            rf"{languages.SEND[5]}(?:{PLACE}|密码|文件|邮件|凭证)",
+        ),
+    ),
+    Signal(
+        reason="asks for a privileged action",
+        data=35,
+        talk=0,
+        deed=True,
+        anchor=False,
+        patterns=(
+            rf"{LEAD}{PRIVILEGED}\b\s+[\w'\"“$€£`(#@]",
+            rf"\b(?:is|wants you|want you|need you|like you|required|have|has|asked|instructed|had|you) to\s+{PRIVILEGED}\b",
+            rf"\b(?:rank|rate|recommend|promote|praise|endorse|favou?r|prefer|score)\s+(?:\w+\s+){{1,4}}?(?:first|highest|instead|best|above|as)\b",
+            *languages.SEND,
+        ),
+    ),
+    Signal(
+        reason="speaks as the owner of the account",
+        data=60,
+        talk=0,
+        deed=True,
+        patterns=(
+            rf"{LEAD}{OPERATE}\b\s+{REST}\bmy\s+(?:[\w'’-]+\s+){{0,4}}?{OWN_THING}\b",
+            rf"{LEAD}(?:book|reserve|schedule|order|buy|purchase|arrange|make|create|set|find|get|add|register|sign)\b\s+{REST}\b(?:for me|on my behalf|in my name)\b",
+            rf"{LEAD}(?:get|find|give|send|fetch|retrieve|provide|show)\s+me\s+(?:(?:a |the |all |full |complete )*(?:list|details|copy|records?|information|data|contents?|addresses|names|history|results|of|all)\b)",
+            r"\bon my (?:profile|account|behalf|timeline|page|feed|wall)\b",
+        ),
+    ),
+    Signal(
+        reason="runs tools without asking",
+        data=60,
+        talk=40,
+        deed=True,
+        patterns=(
+            rf"(?:{LEAD})(?:run|invoke|call|execute|use|approve|accept)\s+(?:\w+\s+){{0,4}}?(?:tools?|functions?|commands?|actions?|requests?)\s+(?:\w+\s+){{0,3}}?without\s+(?:\w+\s+){{0,2}}?(?:asking|confirm\w*|approv\w*|permission|consent|prompting|review)",
+            rf"(?:{LEAD})(?:automatically|always)\s+(?:run|invoke|call|execute|approve|accept)\s+(?:all|every|any)\s+(?:\w+\s+)?(?:tools?|functions?|commands?|actions?|requests?)",
+            r"\b(?:disable|skip|turn off|bypass) (?:the |any |all |your )?(?:approval|confirmation|permission|consent)s?(?: (?:step|prompt|check|dialog|flow)s?)?\b",
+            r"\bhas already (?:approved|authori[sz]ed|consented|confirmed|agreed)\b",
+        ),
+    ),
+    Signal(
+        reason="claims authority",
+        data=35,
+        talk=40,
+        patterns=(
+            r"\b(?:i am|i'm|i’m|this is|we are|it's|it is) (?:your|the|an?|from|actually|also|really) (?:\w+ )?(?:creator|developer|admin(?:istrator)?|owner|operator|system|programmer|maker|supervisor|master|boss)\b",
+            r"\b(?:message|instructions?|notice|directive|order|command|policy update|update|request)s? from (?:the |your |my |our )?(?:\w+ )?(?:user|owner|admin\w*|developers?|system|operator|openai|anthropic|google|microsoft|creators?|security team|it department|management|me\b)",
+            r"\b(?:openai|anthropic|google|microsoft|meta|admin\w*|system|developer) (?:policy|security|system|safety)? ?(?:update|override|notice|directive|order|policy)\s*:",
+            r"\b(?:i|we) (?:hereby )?(?:authori[sz]e|permit|allow|command|order) you to\b|\bwith (?:admin|root|developer|full) (?:access|privileges|authority)\b",
+            r"\bauthori[sz]ation (?:code|level)\b|\bthe user (?:wants|asked|has asked|told) you to\b|\bthe user (?:has )?(?:already )?(?:approved|authori[sz]ed|consented|agreed)\b",
+        ),
+    ),
+    Signal(
+        reason="presses for urgency",
+        data=25,
+        talk=10,
+        anchor=False,
+        patterns=(
+            r"(?:^|[\n\"'<*>.:!?\s])(?-i:IMPORTANT|URGENT|ATTENTION|CRITICAL|WARNING|MUST READ|ACTION REQUIRED|PRIORITY|NOTICE|ALERT|MANDATORY)\b",
+            r"!!+|\b(?:immediately|right now|at once|without delay|as soon as possible|extremely important|very important|top priority|highest priority|life or death|or else|otherwise (?:the|you|it|this|your)|very best|crucial that|it is (?:vital|essential|imperative|critical))\b",
+            r"\b(?:you|assistant|agent|ai|model)s? (?:must|shall|have to|are required to|need to|are obliged to|strictly|is required to|has to)\b",
+        ),
+    ),
+    Signal(
+        reason="forces the form of the answer",
+        data=25,
+        talk=30,
+        claim=False,
+        patterns=(
+            r"\b(?:respond|reply|answer|output|write|encode|say|return)\b[^.!?\n]{0,40}?\b(?:only |exclusively )?(?:in|as|using|with|into) (?:hex(?:adecimal)?|base ?64|rot ?13|binary|morse(?: code)?|leet(?:speak)?|caesar cipher|pig latin|reverse order)\b",
+            r"\b(?:start|begin|prefix|open) (?:your|the|every|each|all) (?:response|answer|reply|output|message|sentence)s?\s+(?:with|by(?: saying)?)\s*:?\s*[\"“'‘](?:sure|absolutely|of course|yes|certainly|here(?:'s| is)|i can|i will|okay|great)",
+            r"\b(?:begin|start) by saying\s*:?\s*[\"“'‘]?(?:sure|yes|absolutely|of course|certainly)",
+            r"\b(?:rot ?13|decode|decrypt|reverse|url-?decode) (?:the |your |this )\w+ (?:and|then) (?:\w+ )?(?:follow|execute|do|obey|run|answer|comply)",
+            r"(?:^|[.!\n]\s*)(?:now )?(?:just |only |simply )?(?:say|print|output|write|reply with|respond with|answer with|tell (?:me|us|them|everyone))(?: only| just| exactly)?\s*(?:the (?:word|sentence|phrase|following)s?\s*)?:?\s*[\"“'‘]?(?:i (?:have|am|was|hate|love|will|can)|hacked|pwned|haha|injected)\b",
+        ),
+    ),
+    Signal(
+        reason="frames it as fiction or test",
+        data=20,
+        talk=30,
+        anchor=False,
+        patterns=(
+            r"\b(?:hypothetically|in a (?:purely )?(?:fictional|hypothetical|imaginary|alternate) (?:scenario|world|story|universe|setting)|for (?:educational|research|academic|testing) purposes only|this is (?:just|only) an? (?:test|experiment|hypothetical|game|simulation|joke))\b",
+            r"\blet(?:'|’)?s play a game\b|\bwe(?:'re| are) (?:going to )?play(?:ing)? a game\b",
+        ),
+    ),
+    Signal(
+        reason="changes the role for good",
+        data=30,
+        talk=20,
+        claim=False,
+        anchor=False,
+        patterns=(
+            r"\bfrom now on\b|\bfrom here on\b|\bfrom this (?:point|moment) on\b|\bhenceforth\b|\bfor the rest of (?:this|the|our) (?:conversation|chat|session|dialogue)\b",
+            r"\byou are (?:now|no longer|not) (?:an?\b|the\b|called|my|going to be|\w+bot\b|chatgpt|gpt)|\byour (?:new )?name is\b|\byou will (?:now )?(?:act|behave|respond|answer|be acting) as\b",
+            r"\b(?:pretend|act as if|act as though|imagine) (?:to be|you are|that you|you're|you were)\b|\bact (?:as|like)\b",
+            r"\bdu bist (?:jetzt|nun|kein)|\bab jetzt\b|\bahora eres\b|\btu es maintenant\b|\ba partir de ahora\b|\bagiere als\b",
+        ),
+    ),
+)  # fmt: skip
+
+REASONS: Final = (*(each.reason for each in SIGNALS), "cannot be seen", "says so in full")
