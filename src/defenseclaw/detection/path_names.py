@@ -135,6 +135,72 @@ BLOCK_DEVICES: Final = (
     "block/",
 )
 
+REBUILDABLE: Final = frozenset(
+    [
+        "node_modules",
+        "bower_components",
+        "__pycache__",
+        ".pytest_cache",
+        ".mypy_cache",
+        ".ruff_cache",
+        ".tox",
+        ".nox",
+        ".venv",
+        "venv",
+        ".eggs",
+        ".cache",
+        "caches",
+        "cache",
+        "build",
+        "builds",
+        "_build",
+        "dist",
+        "out",
+        "output",
+        "target",
+        "bin",
+        "obj",
+        "debug",
+        "release",
+        ".next",
+        ".nuxt",
+        ".output",
+        ".turbo",
+        ".parcel-cache",
+        ".svelte-kit",
+        ".gradle",
+        ".terraform",
+        "coverage",
+        "htmlcov",
+        ".nyc_output",
+        "deriveddata",
+        "pods",
+        "_site",
+        "site",
+        "tmp",
+        "temp",
+        ".tmp",
+        "logs",
+        "_cacache",
+        "cmakefiles",
+        "cmake-build-debug",
+        "cmake-build-release",
+        ".dart_tool",
+        ".angular",
+        ".vite",
+        ".webpack",
+        ".sass-cache",
+        ".ipynb_checkpoints",
+        "storybook-static",
+    ]
+)
+"""Components of paths, below a project or a home, that builds, installations and caches make again."""
+CACHE_PREFIXES: Final = ("/var/cache/", "/var/lib/apt/lists", "/var/lib/dpkg/updates")
+PROJECT_CORE: Final = frozenset(
+    ["src", "source", "sources", "app", "apps", "packages", "migrations", ".git", ".hg", ".svn", ".jj"]
+)
+"""Directories of a project that hold what nobody can make again."""
+
 # ---- names below a home -----------------------------------------------------------------------------
 
 HOME_FILES: Final[dict[str, _Classes]] = {

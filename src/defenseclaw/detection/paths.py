@@ -98,6 +98,7 @@ def classify(normalized: str, *, cwd: str, home: str, host: HostContext) -> froz
         _add_home_names(out, relative, glob=glob)
     _add_system_names(out, base, glob=glob)
     _add_names(out, base, glob=glob)
+    _add_worth(out, path, base, cwd=cwd)
     if _is_fixture(base, cwd, home):
         out -= names.NOT_IN_FIXTURES
     elif (
@@ -253,6 +254,15 @@ def _add_top_level(out: set[str], path: str, top: str) -> None:
         _add_proc(out, path)
     elif top == "sys":
         out.add("kernel_setting")
+
+
+def _add_worth(out: set[str], path: str, base: str, *, cwd: str) -> None:
+    """Add what says how much is lost with a path: whether it comes back by itself, or is the project."""
+    parts = base.split("/")
+    if not names.REBUILDABLE.isdisjoint(parts) or path.startswith(names.CACHE_PREFIXES):
+        out.add("rebuildable")
+    elif cwd and parts[-1] in names.PROJECT_CORE and base == f"{cwd.rstrip('/')}/{parts[-1]}":
+        out.add("project_core")
 
 
 def _add_device(out: set[str], device: str) -> None:

@@ -118,6 +118,7 @@ CATEGORY_KINDS: Final[Mapping[str, frozenset[EventKind]]] = {
     "self-protection": _TOOL_CALL,
     "c2": _TOOL_CALL,
     "cognitive-file": _TOOL_CALL,
+    "destructive": _TOOL_CALL,
     "trust-exploit": TEXT_KINDS,
     "secret": _EVERYTHING,
     "enterprise-data": _EVERYTHING,

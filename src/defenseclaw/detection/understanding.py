@@ -34,7 +34,7 @@ from defenseclaw.detection.facts import (
     Snapshot,
 )
 from defenseclaw.detection.path_names import OWN_ALL
-from defenseclaw.detection.programs import interpreters
+from defenseclaw.detection.programs import interpreters, losses
 from defenseclaw.detection.programs.base import Act, AddressUse, PathUse
 from defenseclaw.detection.programs.flows import FlowFinder, Step, made_by_links
 from defenseclaw.detection.shell import Evaluation, evaluate
@@ -161,6 +161,7 @@ class _Builder:
         self.next_id = max(self.next_id, command.id + 1)
         act = programs.describe(command.program, command.argv)
         self._inspect_text(command, act, evaluation)
+        losses.add_input(act, evaluation.stdin.get(command.id, ""))
         step = Step(command, act, stdin=evaluation.stdin.get(command.id))
         cwd = evaluation.cwds.get(command.id, self.cwd)
         self._add_executable(step, cwd)

@@ -131,6 +131,9 @@ _LOOPBACK_NAMES: Final = frozenset(
 )
 _PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443, "ftp": 21, "ssh": 22, "sftp": 22, "dns": 53}
 
+_DATA_STORE_PORTS: Final = frozenset({5984, 6333, 7700, 8086, 8108, 8123, 8983, 9200, 19530})
+"""CouchDB, Qdrant, Meilisearch, InfluxDB, Typesense, ClickHouse, Solr, Elasticsearch and kin, Milvus."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
@@ -202,6 +205,8 @@ def parse(
     scope = _classify(host, path, classes)
     if scope == "loopback" and number in control_ports:
         classes.add("control")
+    if number in _DATA_STORE_PORTS:
+        classes.add("data_store")
     external = scope in ("public", "unknown")
     if external:
         classes.add("external")

@@ -15,6 +15,7 @@ from defenseclaw.detection.programs import (
     encoders,
     files,
     interpreters,
+    losses,
     network,
     packages,
     secrets,
@@ -107,6 +108,7 @@ def _describe(program: str, words: tuple[str, ...]) -> Act:
         act.preview()
     else:
         row.describe(act)
+        losses.add(act)
     return act
 
 
