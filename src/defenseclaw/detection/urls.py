@@ -29,6 +29,7 @@ _WILDCARD_DNS: Final = re.compile(
     r"(?:^|[.-])(?:(\d{1,3})[.-](\d{1,3})[.-](\d{1,3})[.-](\d{1,3})|([0-9a-f]{8}))"
     r"\.(?:nip\.io|sslip\.io|xip\.io|traefik\.me)$"
 )
+_ADDRESS_THEN_UNKNOWN: Final = re.compile(r"^(\d{1,3}(?:\.\d{1,3}){3})\ufffd")
 _RAW_COMMIT: Final = re.compile(r"^/[^/]+/[^/]+/[0-9a-f]{40}(?:/|$)")
 
 _BARE_V6: Final = re.compile(r"^[0-9a-f.]*(?::[0-9a-f.]*){2,}$", re.IGNORECASE)
@@ -190,6 +191,9 @@ def parse(
         return _unix(text, raw)
     head = text.lstrip("/\\") if scheme or text.startswith("//") else text
     authority, path = _split_authority(head)
+    if unknown_path := _ADDRESS_THEN_UNKNOWN.match(authority):
+        # `169.254.170.2$PATH`: a variable glued to a whole address holds the path.
+        authority, path = unknown_path[1], f"/{authority[unknown_path.end(1) :]}{path}"
     if "\\" in text.split("?", 1)[0]:
         classes.add("deceptive")
     user, at, hostport = authority.rpartition("@")
