@@ -27,13 +27,18 @@ _TOPIC_WORDS: Final = re2.compile(
     r"|suspicious|abuse|evasion|bypass(?:es)? (?:of|the filter)|prevent(?:s|ing|ion)?)\b"
 )
 _INTRODUCES: Final = re2.compile(
-    r"(?i)(?:\b(?:such as|e\.g\.|for example|for instance|like|phrases?|strings?|words?|wording|sentences?|commands? like|saying|says?|said|reads?|reading"
-    r"|writes?|wrote|writing|contain(?:s|ing)?|called|named|titled|asks? (?:the|an?) \w+ to|tells? (?:the|an?) \w+ to|attempts? to|tr(?:y|ies|ied|ying) to|"
-    r"tells? you to|asks? you to|told to|whether|checks? (?:that|if|for)|match(?:es|ing)?|looks? for|searches for|detects?|flags?|steht|escribir|écrire|como"
-    r"|frases|phrase|sentence|test(?:s|ed)? (?:that|if|whether|for)|how (?:do|can|to|would)|why (?:do|does|did)|what (?:does|happens)|explain|quote|example)"
-    r"[^.!?\n]{0,60})$"
+    r"(?i)(?:\b(?:such as|e\.g\.|for example|for instance|phrases?|strings?|wording|sentences? like|says? like|commands? like|(?:ask|tell|instruct|trick|get|force|cause|lead|push)(?:s|ing|ed)? "
+    r"(?:the|an?|your|our|its?) (?:\w+ )?\w+ (?:to|into)|attempt(?:s|ed|ing)? to|(?:try|tries|tried|trying) to|tells? you to|asks? you to|told to|whether|checks? (?:that|if|for)|match(?:es|ing)"
+    r"|looks? for|searches for|frases como|phrases comme|tests? (?:that|if|whether|for))[^.!?\n]{0,50})$"
 )
+"""Words before a phrase that make it one that is spoken about."""
+_QUOTES_IT: Final = re2.compile(
+    r"(?i)\b(?:say|says|said|saying|read|reads|reading|write|writes|wrote|writing|contain(?:s|ing)?|called|named|titled|like|phrase|sentence|string|word|text|examples?|steht|escribir|écrire|como|comme"
+    r"|how|why|what|when|explain|quote|mean(?:s|ing)?|detects?|flags?|blocks?|match(?:es)?)\b[^.!?\n]{0,60}$"
+)
+"""Words before a quotation mark that make the string a quotation even where it looks like a value."""
 _KEY: Final = re.compile(r"""(?:["'\w\]]\s*[:=]|[\[{(,=:>]|^)\s*[rbfuRBFU]{0,2}\\*$""")
+_VALUE: Final = re.compile(r"""["']\s*[:=]\s*$""")
 _WORD: Final = re.compile(r"[^\W\d_]{2,}")
 _HIDING: Final = re2.compile(
     r"(?i)display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0|opacity\s*:\s*0(?:[^.\d]|\.0)|color\s*:\s*(?:#fff(?:fff)?\b|white|transparent)|<template\b"
@@ -56,11 +61,13 @@ def is_mentioned(text: str, start: int, end: int) -> bool:
         lead = text[max(line_start, opened - _LINE) : opened]
         if not _KEY.search(lead.rstrip(" ") if lead.strip() else lead):
             return len(_WORD.findall(lead)) >= 2 or bool(topics)
-        if topics or _INTRODUCES.search(lead.rstrip(" :=(")):
+        is_value = _VALUE.search(lead) is not None
+        if topics or (not is_value and _QUOTES_IT.search(lead.rstrip(" :=("))):
             return True
     if len(topics) >= 2 or _in_fence(text, start):
         return bool(topics)
-    return bool(topics) and _INTRODUCES.search(before) is not None or _INTRODUCES.search(before[-80:]) is not None
+    # a phrase that begins a sentence of its own is introduced by nothing
+    return text[start : start + 1] not in ".!?;\n" and _INTRODUCES.search(before[-100:]) is not None
 
 
 def _topics(around: str) -> set[str]:
@@ -74,7 +81,9 @@ def _opened_quote(text: str, start: int, end: int) -> int:
     # the phrase's match may begin at the quotation mark itself
     head = text[line : start + 1]
     tail_end = text.find("\n", end)
-    tail = text[max(start + 1, end - 1) : min(len(text), end + _LINE, tail_end if tail_end >= 0 else len(text))]
+    tail = text[
+        max(start + 1, end - 1) : min(len(text), end + _LINE, tail_end if tail_end >= 0 else len(text))
+    ]
     best = -1
     for opening, closing in _QUOTES.items():
         place = _unclosed(head, opening, closing)

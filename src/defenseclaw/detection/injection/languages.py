@@ -28,57 +28,57 @@ class Words(NamedTuple):
 _LATIN: Final = (
     Words(
         r"\b(?:ignorier(?:e|t|en sie)|vergiss|vergesst|vergessen sie|missachte(?:n sie)?|verwirf|verwerfen sie"
-        r"|überspringe|übergeh(?:e|en sie)|lass(?:e|en sie)? (?:alle|die|deine)|beachte(?:n sie)? (?:nicht|keine))\b",
+        r"|überspringe|übergeh(?:e|en sie)|lass(?:e|en sie)? (?:alle|die|deine)|hör(?:e|en sie)? nicht (?:mehr )?auf|beachte(?:n sie)? (?:nicht|keine))\b",
         r"(?:anweisung|instruktion|anordnung|befehl|vorgabe|regel|richtlinie|aufgabe|auftr[aä]g|prompt|aufforderung"
-        r"|kontext|programmierung|text|weisung|gesagte|information|nachricht)\w{0,4}",
+        r"|kontext|programmierung|text|weisung|gesagte|information)\w{0,4}",
         r"(?:vorherig|vorig|vorangegangen|vorangehend|bisherig|obig|früher|ursprünglich|vorhergehend|zuvor|oben|davor"
-        r"|bislang|anfänglich|alten\b|deine|ihre\b|eure|erhalten|bekommen|gegeben|vorausgegangen)\w{0,3}",
+        r"|bislang|anfänglich|alten\b|all[er]?\b|sämtliche|jegliche|deine|ihre\b|eure|erhalten|bekommen|gegeben|vorausgegangen)\w{0,3}",
         r"(?:alles?|jegliche\w?)\b[^.!?\n]{0,40}?\b(?:zuvor|davor|bisher|vorher|oben|gesagt|gelernt|gelesen|wei(?:ß|ss)t|"
         r"erhalten|geschrieben|stand|steht|früher|bekommen)|das bisherige",
     ),
     Words(
-        r"\b(?:ignor[ae](?:d|n)?|olvid[ae](?:d|n|te)?|descart[ae]|omit[ae]|desestim[ae]|no (?:sigas|hagas caso|obedezcas|"
+        r"\b(?:ignor[ae](?:d|n)?|olvid(?:[ae](?:d|n|te)?|ar)|descart[ae]|omit[ae]|desestim[ae]|no (?:sigas|hagas caso|obedezcas|"
         r"tengas en cuenta|siga|tenga en cuenta)|haz caso omiso|deja de (?:seguir|lado))\b",
-        r"(?:instruccion|orden|regla|indicacion|directri|directiva|mandato|tarea|prompt|mensaje|contexto|comando|norma"
+        r"(?:instruccion|orden|regla|indicacion|directri|directiva|mandato|tarea|prompt|contexto|comando|norma"
         r"|instrucción|indicación)\w{0,3}",
-        r"(?:anterior|previ[ao]|preceden|de arriba|arriba|antes|\btus\b|\bsus\b|original|inicial|recibid)\w{0,4}",
-        r"todo lo\b[^.!?\n]{0,40}?(?:antes|anterior|arriba|dicho|sabes|aprendi|ahora)",
+        r"(?:anterior|previ[ao]|preceden|de arriba|arriba|antes|\btus\b|\bsus\b|\btodas?\b|\btodos?\b|original|inicial|recibid)\w{0,4}",
+        r"todo (?:lo )?que\b|todo lo\b[^.!?\n]{0,40}?(?:antes|anterior|arriba|dicho|sabes|aprendi|ahora)",
     ),
     Words(
         r"\b(?:ignor(?:e|ez)|oubli(?:e|ez)|néglige[zr]?|écarte[zr]?|abandonne[zr]?|fais abstraction|faites abstraction"
         r"|ne (?:tiens|tenez|tiennent) (?:pas|plus|aucun) compte|ne (?:suis|suivez|respecte[zr]?) (?:pas|plus)|laisse(?:z)? tomber)",
-        r"(?:instruction|consigne|directive|ordre|règle|indication|prompt|message|contexte|tâche|commande)s?",
-        r"(?:précédent|antérieur|ci-dessus|\btes\b|\bvos\b|avant|initial|originel|d'origine|reçu|d’avant|plus haut)\w{0,3}",
+        r"(?:instruction|consigne|directive|ordre|règle|indication|prompt|contexte|tâche|commande)s?",
+        r"(?:précédent|antérieur|ci-dessus|\btes\b|\bvos\b|toutes?\b|tous\b|avant|initial|originel|d'origine|reçu|d’avant|plus haut)\w{0,3}",
         r"tout\b[^.!?\n]{0,40}?(?:précède|avant|dit|appris|ci-dessus|jusqu)",
     ),
     Words(
         r"\b(?:ignora(?:te|re)?|dimentica(?:te|ti)?|scorda(?:ti|te)?|trascura|tralascia|non (?:seguire|considerare|tenere conto))\b",
-        r"(?:istruzion|regol|ordin|indicazion|direttiv|comand|messaggi|contest|compit|prompt)\w{0,2}",
-        r"(?:precedent|anterior|sopra|\btue\b|\btuoi\b|prima|inizial|original|finora|ricevut)\w{0,2}",
+        r"(?:istruzion|regol|ordin|indicazion|direttiv|comand|contest|compit|prompt)\w{0,2}",
+        r"(?:precedent|anterior|sopra|\btue\b|\btuoi\b|\btutt[ei]\b|prima|inizial|original|finora|ricevut)\w{0,2}",
         r"tutto (?:ciò|quello|quanto)\b[^.!?\n]{0,40}?(?:prima|sopra|detto|imparato|sai)",
     ),
     Words(
         r"\b(?:ignor(?:e|a|em)|esqueça(?:m)?|esquece|desconsider(?:e|a)|desprez(?:e|a)|não (?:siga|obedeça|considere))",
-        r"(?:instruç|orientaç|ordens|ordem|regra|diretri|comando|mensage|contexto|tarefa|prompt)\w{0,4}",
-        r"(?:anterior|prévi|acima|\bsuas\b|\btuas\b|antes|inicia|origina|recebid)\w{0,4}",
+        r"(?:instruç|orientaç|ordens|ordem|regra|diretri|comando|contexto|tarefa|prompt)\w{0,4}",
+        r"(?:anterior|prévi|acima|\bsuas\b|\btuas\b|\btod[ao]s\b|antes|inicia|origina|recebid)\w{0,4}",
         r"tudo (?:o que|que|isso)?\b[^.!?\n]{0,40}?(?:antes|acima|disse|aprendeu|sabe)",
     ),
     Words(
         r"\b(?:negeer|vergeet|sla .{0,20}over|volg .{0,40}niet)\b",
-        r"(?:instructie|opdracht|regel|richtlijn|aanwijzing|bevel|prompt|bericht|taak)\w{0,3}",
-        r"(?:vorige|voorgaande|eerdere|bovenstaande|\bje\b|\bjouw\b|\buw\b|hierboven|oorspronkelijke)",
+        r"(?:instructie|opdracht|regel|richtlijn|aanwijzing|bevel|prompt|taak)\w{0,3}",
+        r"(?:vorige|voorgaande|eerdere|bovenstaande|\bje\b|\balle\b|\bjouw\b|\buw\b|hierboven|oorspronkelijke)",
         r"alles\b[^.!?\n]{0,40}?(?:hiervoor|eerder|hierboven|gezegd|geleerd)",
     ),
     Words(
         r"(?:zignoruj|ignoruj|zapomnij|pomiń|odrzuć)(?:cie)?",
         r"(?:instrukcj|poleceni|polecen|wytyczn|zasad|rozkaz|prompt|reguł)\w{0,3}",
-        r"(?:poprzedni|wcześniejsz|powyższ|dotychczasow|swoj|twoj)\w{0,3}",
+        r"(?:poprzedni|wcześniejsz|powyższ|dotychczasow|wszystki|swoj|twoj)\w{0,3}",
         r"wszystko[^.!?\n]{0,40}?(?:wcześniej|powyżej|dotąd|powiedzian)",
     ),
     Words(
         r"(?:zaboravi|ignori[rš]\w{1,3}|zanemari|zapomeň|zapomeňte|ignoruj|glem|ignorer|glöm|ignorera|unohda|uită|felejtsd el|hagyd figyelmen kívül)",
         r"(?:uput|instrukcij|naredb|pravil|zadat|nared|uputstv|pokyn|instrukc|instruks|instruktion|ohje|instrucțiuni|utasítás|zadać)\w{0,4}",
-        r"(?:prethodn|dosadašnj|ranij|prijašnj|gornj|svoj|tvoj|předchoz|tidligere|forrige|tidigare|föregående|aiemmat|anterioare|korábbi|előző)\w{0,3}",
+        r"(?:prethodn|dosadašnj|ranij|prijašnj|gornj|\bsve\b|svoj|tvoj|předchoz|tidligere|forrige|tidigare|föregående|aiemmat|anterioare|korábbi|előző)\w{0,3}",
         r"(?:sve|vše|alt|allt|kaikki|tot)\b[^.!?\n]{0,40}?(?:prije|pre toga|dosad|rekao|gore|předtím|før|tidigare|aiemmin|înainte)",
     ),
     Words(
@@ -135,6 +135,14 @@ _OTHER: Final = (
 )  # fmt: skip
 
 
+_STATES: Final = (
+    r"\b(?:abweichend (?:zu|von)|entgegen|ungeachtet|trotz)\b[^.!?\n]{0,30}?(?:vorherig|bisherig|obig|früher|deine|ihre)\w* (?:anweisung|instruktion|vorgabe|regel|befehl)\w*",
+    r"\balle (?:bisherigen|vorherigen|obigen|früheren) (?:informationen|anweisungen|instruktionen|vorgaben)\b[^.!?\n]{0,60}?\b(?:irrelevant|ungültig|falsch|hinfällig|nicht)\b",
+    r"\bdie obigen?\b[^.!?\n]{0,40}?\bignorieren\b|\balles (?:bisherige|vorherige|obige|zuvor gesagte)\w*\b[^.!?\n]{0,30}?(?:vergessen|ignorieren)|\balle (?:bisherigen|vorherigen|obigen|vorangegangenen) (?:anweisungen|aufgaben|regeln|informationen)\b[^.!?\n]{0,30}?(?:vergessen|ignorieren|streichen)",
+    r"\bvergiss alles\s*[,;!.]",
+)
+
+
 def undo_patterns() -> tuple[str, ...]:
     """Return patterns for undoing earlier instructions, one or two for each group of languages."""
     patterns: list[str] = []
@@ -145,10 +153,12 @@ def undo_patterns() -> tuple[str, ...]:
         patterns.append(f"{prior}{gap}{undo}{gap}{noun}" if words.undo.startswith("(?:talimat") else "")
         if words.everything:
             patterns.append(f"{undo}{gap}{words.everything}")
-    return tuple(each for each in patterns if each)
+    return (*(each for each in patterns if each), *_STATES)
 
 
 REVEAL: Final = (
+    r"\b(?:drucken|druck(?:e|en sie)?|wiederhole(?:n sie)?|zeige?n?(?: sie)?|gib|geben sie)\b[^.!?\n]{0,40}?\b(?:obige[nrs]?|gesamte[nrs]? obigen?|vorherige[nrs]?|alle(?: die)?) "
+    r"(?:texte?s?|eingabeaufforderung|prompts?|prompt-?texte?|anweisungen|wörter|sätze|eingabe)\b",
     r"\b(?:zeig(?:e|en sie)?|gib|geben sie|nenn(?:e|en sie)?|verrat(?:e|en sie)?|wiederhol(?:e|en sie)?|drucke?|schreib(?:e|en sie)?"
     r"|sag(?:e|en sie)?|wie lautet|wie lauten|was ist|was sind)\b[^.!?\n]{0,40}?\b(?:dein|deine|deinen|ihr|ihre|ihren)\b[^.!?\n]{0,30}?"
     r"(?:(?:system|initial)-? ?(?:prompt|anweisung|nachricht)\w*|prompt|(?:ursprünglich|geheim|versteckt|intern|erst|genau)\w* "

@@ -35,12 +35,15 @@ MODEL: Final = (
     r"|a\.i\.|(?:chat ?)?bots?|chatbots?|assistants?|agents?|copilot|chatgpt|gpt(?:-?\d[\w.]*)?|claude(?: code)?"
     r"|gemini|llama|mistral|cursor|codex|model|automated (?:agent|reader|system)s?)"
 )
+OPENING: Final = rf"(?:^|[\n\r.!?:;\"“'‘>*])\s*(?:{_CONJUNCTIONS}[\s,:]+){{0,4}}"
+"""Where a sentence or a value begins."""
 LEAD: Final = any_of(
     rf"{_BREAK}(?:{_CONJUNCTIONS}[\s,:]+){{0,4}}",
     rf"\b{_CONJUNCTIONS}[\s,]+(?:{_CONJUNCTIONS}[\s,]+){{0,2}}",
     rf"\b(?:you|u|{MODEL})(?:,)? (?:\w+ly )?{_OBLIGED} (?:now |also |first |then |please |always |only |\w+ly )?",
     r"\bi(?:'d| would)? (?:want|need|like|order|command|ask|urge|require|instruct) you to (?:now |also )?",
     r"\b(?:remember|make sure|be sure|important|crucial|mandatory|necessary|time|your (?:job|task|goal|duty) is) to ",
+    r"\b(?:instructions?|tasks?|goal|job|role|objective|orders?|mission) (?:now )?(?:is|are|was|will be) (?:now )?to ",
     r"\blet(?:'|’)?s ",
 )  # fmt: skip
 """What stands before an imperative or an obligation of the reader, so that a report of one is none."""
@@ -60,30 +63,36 @@ PRIOR: Final = (
     r"(?:previous(?:ly)?|prior|above|earlier|preceding|past|former|foregoing|original|initial|existing|current"
     r"|old|other|aforementioned|preset|default|system|hidden|developer|before|until now|last)"
 )
-GIVEN: Final = (
-    r"(?:(?:that )?(?:(?:you|u|we|i)(?:'ve|’ve| have| had| were| are| was)? (?:been |were )?(?:just |ever |previously |"
-    r"already )?(?:given|told|received|got|taught|instructed|learn(?:ed|t)|said|know|discussed|read|seen|written|"
-    r"follow(?:ed|ing)?|asked)|(?:were |was |came |come |has been |have been |is |are )?(?:given |stated |said |written |"
-    r"mentioned |provided |listed )?(?:above|before|so far|until now|up to (?:now|here)|previously|earlier|prior"
-    r"|to you|at the (?:start|beginning|top))))"
-)
+_TOLD: Final = r"(?:given|told|received|got|taught|instructed|learn(?:ed|t)|asked|programmed with)"
+_BEFORE: Final = r"(?:above|before (?:this|that|now)|so far|until now|up to (?:now|here)|previously|earlier|at the (?:start|beginning|top))"
+GIVEN: Final = any_of(
+    rf"(?:that |which )?(?:you|u)(?:'ve|’ve| have| had| were| are| was)? (?:been |were )?(?:just |ever |previously |already )?{_TOLD}\b",
+    rf"(?:that )?(?:(?:were |was |came |come |has been |have been |is |are )?(?:given |stated |said |written |mentioned |provided |listed )?){_BEFORE}",
+    r"(?:that |which )?(?:were |was |came |come |has been |have been )?(?:given |said |stated )(?:to you|before)\b",
+    r"(?:that |which )?(?:came|come|were) before\b",
+)  # fmt: skip
+"""Says of instructions that the agent has them already."""
 UNDO: Final = (
     r"(?:ignor(?:e|ing)|disregard(?:ing)?|forget(?:ting)?|overrid(?:e|ing)|overrule|bypass(?:ing)?|neglect|overlook"
-    r"|dismiss|discard|drop|abandon|skip|circumvent|supersede|set aside|put aside|lay aside|throw away|reject"
-    r"|pay (?:no|zero) attention to|take no notice of|(?:do not|don'?t|don’t|never|stop|cease|quit) "
-    r"(?:follow|obey|comply with|adhere to|listen to|stick to|heed|consider|respect)(?:ing)?"
-    r"|stop (?:paying attention|adhering|listening|sticking) to|delete|erase|clear|reset|undo|cancel|nullify|violate"
-    r"|break|ditch|scrap|unlearn|disobey|no longer (?:follow|obey)|forgo|leave (?:aside|behind))"
+    r"|set aside|put aside|lay aside|pay (?:no|zero) attention to|take no notice of|(?:do not|don'?t|don’t|never|stop|cease|quit) "
+    r"(?:follow|obey|comply with|adhere to|listen to|stick to|heed|consider|respect|look (?:in|at))(?:ing)?"
+    r"|stop (?:paying attention|adhering|listening|sticking) to|disobey|no longer (?:follow|obey)|unlearn|leave behind)"
 )
+"""Not to heed something."""
+DISCARD: Final = (
+    r"(?:dismiss|discard|drop|abandon|skip|circumvent|supersede|throw away|reject|delete|erase|clear|reset|undo|cancel|nullify"
+    r"|violate|break|ditch|scrap|forgo|leave|remove|change|modify|alter|replace|rewrite|update|wipe)"
+)
+"""To do away with something; said of instructions it means the same."""
 
 USER: Final = (
     r"(?:user|users|human|owner|customer|client|operator|anyone|anybody|nobody|no one|them|him|her|person|people"
     r"|developer|victim|recipient|admin|administrator)"
 )
 
-ADDRESS: Final = r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+"
+ADDRESS: Final = r"[\w+-]@[\w-]+\.\w"
 PLACE: Final = any_of(
-    ADDRESS, r"(?:https?|ftp|wss?)://", r"\bwww\.", r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,}", r"\b\d{1,3}(?:\.\d{1,3}){3}\b",
+    ADDRESS, r"(?:https?|ftp|wss?)://", r"\bwww\.", r"(?-i:\b[A-Z]{2}\d{2} ?[A-Z0-9]{4} ?[A-Z0-9]{4})", r"\b\d{1,3}(?:\.\d{1,3}){3}\b",
     r"\baccount (?:number |no\.? |id )?(?:is )?#?[\d-]{3,}", r"\+?\d[\d -]{7,}\d", r"\b\d{3}-\d{4}\b",
 )  # fmt: skip
 """An address in the world outside that something can be sent to."""
@@ -114,17 +123,18 @@ SEND: Final = (
     r"|dispatch|sync|save|give|provide|disclose|reveal|expose|return|emailed|sent|forwarded|shared|uploaded|posted)"
 )
 PRIVILEGED: Final = (
-    r"(?:transfer|wire|pay|send|forward|e-?mail|upload|share|donate|deposit|withdraw|buy|purchase|sell|delete|erase"
-    r"|wipe|destroy|remove|revoke|grant|unlock|disable|deactivate|cancel|reset|invite|export|leak|exfiltrate|publish"
-    r"|post|book|order|authori[sz]e|whitelist|approve|merge|push|overwrite|encrypt|shut ?down|format|drop|disclose"
-    r"|hand over|make a (?:payment|transfer|transaction|reservation|donation|purchase)|give (?:\w+ )?(?:access|permission)"
-    r"|open (?:the )?(?:front |garage )?(?:door|gate|lock|vault|window|attached link|link|url|page|site)|create an? (?:new )?"
-    r"(?:user|account|admin)|change (?:the |your |all )?(?:\w+ )?(?:password|permission|email|address|owner)s?"
-    r"|install|download|visit|navigate to|go to|browse to|click|reserve|schedule|text|add \S+ (?:as|to)|call"
-    r"|read ~?/|insert|charge|say|reply|respond|tell|answer|print|execute|run|list|collect|open|copy)"
+    r"(?:transfer|wire|pay (?:the|an?|my|your|for|out|them|him|her|all)|send|forward|e-?mail|upload|share|donate|withdraw|buy|purchase|sell|delete|erase|wipe|destroy"
+    r"|revoke|grant|unlock|disable|deactivate|cancel|reset|invite|export|leak|exfiltrate|publish|charge|disclose|reveal"
+    r"|authori[sz]e|whitelist|approve|merge|overwrite|encrypt|shut ?down|hand (?:over|out)|book|download and run"
+    r"|make a (?:payment|transfer|purchase|transaction|reservation|donation)|give (?:\w+ )?(?:access|permission|\w+ admin)"
+    r"|open (?:the )?(?:\w+ )?(?:door|gate|lock|vault|window|attached link|safe)|create an? (?:new )?(?:user|account|admin)"
+    r"|change (?:the |your |all )?(?:\w+ )?(?:password|permission|email|address|owner)s?|read (?:\w+ ){0,2}[~/]|add \S+@"
+    r"|add the (?:key|user|account)|insert an? (?:call|backdoor)|modify the recipient|install the package|collect all|call send_\w+"
+    r"|call (?:the )?\w+ with|print the (?:env|secret|key)\w*|remove the (?:audit|log|back)\w*|paste your)"
 )
-"""What changes something, or lets something out."""
-HARMLESS_TO_READER: Final = r"(?:if|when|unless|whether)"
+"""What changes something that is not the agent's, or lets something out."""
+INFLUENCE: Final = r"(?:rank|rate|recommend|promote|praise|endorse|favou?r|prefer|score|say|claim|state|advise|suggest|convince|tell|persuade|include|mention)"
+"""What bends the answer."""
 
 OWN_THING: Final = (
     r"(?:accounts?|(?:credit |debit )?cards?|bank|savings|checking|balance|money|funds|shares|stocks?|portfolio|wallet"
@@ -148,15 +158,21 @@ OPERATE: Final = (
     r"|generate|compile|analy[sz]e|query|request|manage|replace|format|encrypt|tag|follow|block|terminate|revoke|ship)"
 )
 
-UNBOUND: Final = (
-    r"(?:unrestricted|unfiltered|uncensored|unlimited|unbound|unchained|amoral|immoral|unethical|lawless|jail ?broken"
-    r"|evil|malicious|rogue|criminal|harmful|without (?:any )?(?:\w+ ){0,3}(?:rules?|restrictions?|limits?|limitations?|"
-    r"filters?|ethics|morals?|guidelines?|constraints?|boundaries|censorship|safety|refus\w+)|(?:with |has |have |had |having |"
-    r"are |is )?(?:absolutely )?(?:no|zero|free (?:of|from)(?: all| any)?) (?:\w+ ){0,3}(?:rules?|restrictions?|limits?|"
-    r"limitations?|filters?|ethics|morals?|guidelines?|constraints?|boundaries|censorship|safeguards?)|(?:that |who )?(?:never|"
-    r"cannot|can't|does not|doesn't|do not|don't|will not|won't) (?:refuse|reject|decline|say no|follow (?:any )?(?:rules|laws)|"
-    r"obey (?:any )?(?:rules?|laws?)|have (?:any )?(?:rules|restrictions|limits|limitations|filters|guidelines)))"
+_LIMITS: Final = (
+    r"(?:rules?|restrictions?|limits?|limitations?|filters?|ethics|ethical \w+|morals?|moral \w+|morality|guidelines?|constraints?"
+    r"|boundaries|censorship|safeguards?|content polic\w+)"
 )
+UNBOUND_WORD: Final = (
+    r"(?:unrestricted|unfiltered|uncensored|unbound|unchained|amoral|immoral|unethical|lawless|jail ?broken|evil|malicious|rogue"
+    r"|criminal|unaligned|rebellious|sadistic)"
+)
+"""Said of a role: it has no limits."""
+UNBOUND: Final = (
+    rf"(?:without (?:\w+ ){{0,3}}?{_LIMITS}|(?:no|zero|free (?:of|from)(?: all| any)?) (?:\w+ ){{0,2}}?{_LIMITS}"
+    r"|(?:that |who |which |you )(?:never|can ?not|can't|does not|doesn't|do not|don't|will not|won't|will never|must never) (?:refuse|reject|"
+    rf"decline|say no|(?:follow|obey|have) (?:any )?(?:rules|laws?|restrictions|limits|limitations|filters|guidelines)))"
+)
+"""Said of a role in a subordinate phrase."""
 SAFEGUARD: Final = (
     r"(?:safety|guard-?rails?|safe-?guards?|content (?:filter|restriction|polic|moderation)\w*|(?:ethical|moral|safety|"
     r"content|security|usage) (?:\w+ )?(?:guidelines?|filters?|polic(?:y|ies)|restrictions?|checks?|rules?|constraints?|"

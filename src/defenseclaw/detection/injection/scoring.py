@@ -17,7 +17,7 @@ import re2
 
 from defenseclaw.detection.injection.context import is_hidden, is_mentioned
 from defenseclaw.detection.injection.lexicon import PLACE
-from defenseclaw.detection.injection.signals import SIGNALS, Signal
+from defenseclaw.detection.injection.signals import CANNOT_BE_SEEN, SAYS_IN_FULL, SIGNALS, Signal
 
 CERTAIN: Final = 100
 """From here on a passage carries an instruction, in hundredths."""
@@ -31,6 +31,11 @@ MAX_SPREAD: Final = 500
 MAX_PASSAGES: Final = 256
 MAX_PLACES: Final = 512
 """Places of one pattern in one text, and of one pattern in one passage, that are looked at."""
+
+MAX_USES: Final = 8
+"""Places of one signal in one passage that are weighed."""
+REACH: Final = 260
+"""Characters between what a passage is about and what belongs to it."""
 
 _SET_MEMORY: Final = 64 * 1024 * 1024
 
@@ -74,32 +79,40 @@ class _Patterns:
     """The patterns of some signals, as one set and one by one."""
 
     def __init__(self, signals: Iterable[Signal]) -> None:
-        options = re2.Options()
-        options.max_mem = _SET_MEMORY
-        options.log_errors = False
-        self.signals: list[Signal] = []
-        self.patterns: list[re2._Regexp] = []
-        self._set = re2.Set.SearchSet(options)
-        for signal in signals:
-            for source in signal.patterns:
-                self.signals.append(signal)
-                self.patterns.append(re2.compile(f"(?i){source}", options))
-                self._set.Add(f"(?i){source}")
+        self._each = [(signal, f"(?i){source}") for signal in signals for source in signal.patterns]
+        self._set = re2.Set.SearchSet(_options())
+        for _, source in self._each:
+            self._set.Add(source)
         self._set.Add("")
         self._set.Compile()
+
+    def signal(self, number: int) -> Signal:
+        return self._each[number][0]
 
     def matching(self, text: str) -> list[int]:
         """Return the numbers of the patterns that occur; all of them when the automaton gives up."""
         numbers = sorted(self._set.Match(text) or [])
-        if len(self.patterns) not in numbers:
-            return list(range(len(self.patterns)))
+        if len(self._each) not in numbers:
+            return list(range(len(self._each)))
         return numbers[:-1]
 
     def places(self, number: int, text: str) -> Iterator[tuple[int, int]]:
-        for count, found in enumerate(self.patterns[number].finditer(text)):
+        for count, found in enumerate(_compiled(self._each[number][1]).finditer(text)):
             if count >= MAX_PLACES:
                 return
             yield found.span()
+
+
+def _options() -> re2.Options:
+    options = re2.Options()
+    options.max_mem = _SET_MEMORY
+    options.log_errors = False
+    return options
+
+
+@lru_cache(maxsize=1024)
+def _compiled(source: str) -> re2._Regexp:
+    return re2.compile(source, _options())
 
 
 @lru_cache(maxsize=len(Channel))
@@ -110,6 +123,13 @@ def _anchors(channel: Channel) -> _Patterns:
 @lru_cache(maxsize=len(Channel))
 def _all(channel: Channel) -> _Patterns:
     return _Patterns(each for each in SIGNALS if _weight(each, channel))
+
+
+def prepare() -> None:
+    """Compile everything now rather than at the first text, which takes some tenths of a second."""
+    for channel in Channel:
+        _anchors(channel)
+        _all(channel)
 
 
 _LEAST: Final = {Channel.DATA: 40, Channel.TALK: 50}
@@ -132,9 +152,7 @@ def passages(
         classifier: A second opinion, asked only for passages with a signal.
     """
     anchors = _anchors(channel)
-    spots = sorted(
-        place for number in anchors.matching(text) for place in anchors.places(number, text)
-    )
+    spots = sorted(place for number in anchors.matching(text) for place in anchors.places(number, text))
     for count, (low, high) in enumerate(_windows(spots, len(text))):
         if count >= MAX_PASSAGES:
             return
@@ -163,68 +181,90 @@ def _judge(
     # A cut is no beginning: what follows it must not look like the start of a sentence.
     prefix = "~ " if low else ""
     window = prefix + text[low:high]
-    places = _used(window, channel)
-    signals = {each.reason: each for each in SIGNALS if each.reason in places}
-    if not any(each.claim or each.deed for each in signals.values()) and not _is_framed(places):
-        return None
-    telling = max(signals.values(), key=lambda each: (each.claim or each.deed, _weight(each, channel)))
-    start, end = places[telling.reason]
-    score = _sum(signals, channel)
-    if _OWNER in places and _is_specific(window, *places[_OWNER]):
-        score += 40
-        places["says so in full"] = places[_OWNER]
-    if unseen or any(is_hidden(window, place[0]) for reason, place in places.items()):
-        score += 45
-        places["cannot be seen"] = (start, end)
-    if classifier is not None:
-        score += max(-100, min(100, classifier(window, channel)))
-    if score < LIKELY:
-        return None
-    shift = low - len(prefix)
-    return Passage(
-        start=start + shift,
-        end=end + shift,
-        score=score,
-        places={reason: (place[0] + shift, place[1] + shift) for reason, place in places.items()},
-    )
+    used = _used(window, channel)
+    best: Passage | None = None
+    opinion: int | None = None
+    for core, place in _cores(used):
+        places = {core: place} | _nearby(used, place)
+        score = _sum(places, channel)
+        if _OWNER in places and _is_specific(window, *places[_OWNER]):
+            score += 40
+            places[SAYS_IN_FULL] = places[_OWNER]
+        if unseen or is_hidden(window, place[0]):
+            score += 45
+            places[CANNOT_BE_SEEN] = place
+        if classifier is not None:
+            opinion = classifier(window, channel) if opinion is None else opinion
+            score += max(-100, min(100, opinion))
+        if score >= LIKELY and (best is None or score > best.score):
+            shift = low - len(prefix)
+            best = Passage(
+                start=place[0] + shift,
+                end=place[1] + shift,
+                score=score,
+                places={reason: (start + shift, end + shift) for reason, (start, end) in places.items()},
+            )
+    return best
 
 
-def _used(window: str, channel: Channel) -> dict[str, tuple[int, int]]:
-    """Return the first place of each signal that is used, not mentioned."""
+def _used(window: str, channel: Channel) -> dict[str, list[tuple[int, int]]]:
+    """Return the places of each signal that is used, not mentioned; at most :data:`MAX_USES` of one."""
     patterns = _all(channel)
-    places: dict[str, tuple[int, int]] = {}
+    used: dict[str, list[tuple[int, int]]] = {}
     for number in patterns.matching(window):
-        reason = patterns.signals[number].reason
-        if reason in places:
-            continue
+        known = used.setdefault(patterns.signal(number).reason, [])
         for start, end in patterns.places(number, window):
-            if not is_mentioned(window, start, end):
-                places[reason] = (start, end)
+            if len(known) >= MAX_USES:
                 break
-    return places
+            if not is_mentioned(window, start, end):
+                known.append((start, end))
+    return {reason: sorted(known) for reason, known in used.items() if known}
 
 
+def _cores(used: dict[str, list[tuple[int, int]]]) -> Iterator[tuple[str, tuple[int, int]]]:
+    """Yield the claims and deeds, each of which may be what a passage is about."""
+    for reason, known in used.items():
+        signal = _BY_REASON[reason]
+        if signal.claim or signal.deed or (reason == _TIED and _ADDRESSED in used):
+            yield from ((reason, place) for place in known)
+
+
+def _nearby(used: dict[str, list[tuple[int, int]]], core: tuple[int, int]) -> dict[str, tuple[int, int]]:
+    """Return the nearest place of each signal that is close enough to have to do with the core."""
+    near: dict[str, tuple[int, int]] = {}
+    for reason, known in used.items():
+        place = min(known, key=lambda each: _distance(each, core))
+        if _distance(place, core) <= REACH:
+            near[reason] = place
+    return near
+
+
+def _distance(one: tuple[int, int], other: tuple[int, int]) -> int:
+    return max(0, max(one[0], other[0]) - min(one[1], other[1]))
+
+
+_BY_REASON: Final = {each.reason: each for each in SIGNALS}
 _OWNER: Final = "speaks as the owner of the account"
+_TIED: Final = "ties a deed to the agent's task"
+_ADDRESSED: Final = "speaks to the model"
+"""Together with the one before it is a frame so elaborate that what it wants need not be said."""
 _ALTERNATIVES: Final = (
     frozenset({"overrides earlier instructions", "overrides earlier instructions, in another language", "sets earlier context aside"}),
+    frozenset({"takes on a role without limits", "changes the role for good"}),
+    frozenset({"speaks to the model", "says what an agent has to do"}),
     frozenset({"imitates the frame of a conversation", "imitates a turn of the conversation"}),
     frozenset(each.reason for each in SIGNALS if each.deed),
 )  # fmt: skip
 """Signals that say one thing in several ways: only the heaviest of a group counts."""
 
 
-def _sum(signals: dict[str, Signal], channel: Channel) -> int:
-    weights = {reason: _weight(signal, channel) for reason, signal in signals.items()}
+def _sum(reasons: Iterable[str], channel: Channel) -> int:
+    weights = {reason: _weight(_BY_REASON[reason], channel) for reason in reasons}
     for group in _ALTERNATIVES:
         members = sorted((reason for reason in group if reason in weights), key=lambda each: -weights[each])
         for reason in members[1:]:
             del weights[reason]
     return sum(weights.values())
-
-
-def _is_framed(places: dict[str, tuple[int, int]]) -> bool:
-    """Whether a text goes to such lengths to speak to the agent that it need not say what it wants."""
-    return "ties a deed to the agent's task" in places and "speaks to the model" in places
 
 
 _SPECIFIC: Final = re2.compile(
@@ -235,5 +275,12 @@ _SPECIFIC: Final = re2.compile(
 
 def _is_specific(window: str, start: int, end: int) -> bool:
     """Whether an order in the owner's voice names what an interface's label or a heading would not."""
-    stop = next((place for place in range(end, min(len(window), end + 200)) if window[place] in ".!?\n" and not window[place + 1 : place + 2].strip()), min(len(window), end + 200))
+    stop = next(
+        (
+            place
+            for place in range(end, min(len(window), end + 200))
+            if window[place] in ".!?\n" and not window[place + 1 : place + 2].strip()
+        ),
+        min(len(window), end + 200),
+    )
     return _SPECIFIC.search(window[start:stop]) is not None

@@ -16,10 +16,13 @@ from typing import Final
 
 from defenseclaw.detection.injection import languages
 from defenseclaw.detection.injection.lexicon import (
+    DISCARD,
     GIVEN,
+    INFLUENCE,
     INSTRUCTION,
     LEAD,
     MODEL,
+    OPENING,
     OPERATE,
     OWN_THING,
     PLACE,
@@ -31,6 +34,7 @@ from defenseclaw.detection.injection.lexicon import (
     SECRET_PLACE,
     SEND,
     UNBOUND,
+    UNBOUND_WORD,
     UNDO,
     USER,
     WEAK_INSTRUCTION,
@@ -57,14 +61,22 @@ class Signal:
 
 _STRONG_OBJECT: Final = (
     rf"(?:{PRIOR}\s+{WORDS}{INSTRUCTION}|{INSTRUCTION}\s+{WORDS}{GIVEN}"
-    rf"|(?:your|ur)\s+(?:[\w-]+\s+){{0,3}}?(?:{INSTRUCTION}|rules|orders|training|constraints|limitations|restrictions"
+    rf"|(?:your|ur)\s+(?:[\w-]+\s+){{0,3}}?(?:{INSTRUCTION}|rules|orders|training|constraints|limitations|restrictions|directions"
     rf"|commands|polic(?:y|ies)|task\b|role\b)"
     rf"|{PRIOR}\s+(?:[\w-]+\s+){{0,2}}?(?:rules|commands|orders|directions|tasks|assignments)\b"
     rf"|(?:all|any|every|each)\s+(?:of\s+)?(?:the\s+|these\s+|those\s+)?(?:{INSTRUCTION}|rules)"
-    rf"(?:\s+(?:and|or)\s+\w+)?(?:\s*$|\s*[.!;,]|\s+and\b)"
-    rf"|(?:rules|commands|orders|directions|tasks|assignments|text|guidelines|everything|anything|all|whatever|what)\s+{WORDS}{GIVEN})"
+    rf"(?:\s+(?:and|or)\s+\w+)?(?:\s*$|\s*[.!;,]|\s+and\b|\s+[-–—]\s)"
+    rf"|(?:rules?|commands?|orders?|directions|tasks?|assignments?|guidelines?)\s+{WORDS}{GIVEN}"
+    rf"|(?:everything|anything|all|whatever|what|all of what)\s+(?:that\s+)?(?:(?:was|were|has been|have been|is)\s+)?{GIVEN})"
 )
 _UNDO_LEAD: Final = rf"{LEAD}{UNDO}\s+(?:about\s+|of\s+)?"
+
+_ROLE: Final = (
+    r"\b(?:you(?:'re|’re| are| will be| have become| become)(?: now| currently| going to be| to be| no longer)?|act(?:ing)? (?:as|like)"
+    r"|pretend(?:ing)? (?:to be|that you(?:'re| are)|you(?:'re| are))|role-?play(?:ing)? as|simulate(?: being)?|imagine (?:that )?you(?:'re| are)"
+    r"|behave (?:as|like)|respond as|speak as|become|i want you to be|take on the (?:role|persona) of|play the (?:role|part) of|switch to|enter"
+    r"|answer as|assume the (?:role|persona|identity) of|play a game in which|play a game where)"
+)
 
 SIGNALS: Final = (
     Signal(
@@ -74,6 +86,14 @@ SIGNALS: Final = (
         claim=True,
         patterns=(
             rf"{_UNDO_LEAD}{WORDS}{_STRONG_OBJECT}",
+            rf"{_UNDO_LEAD}(?:[\w'’-]+[\s,]+){{0,8}}?(?:your|all)\s+(?:previous|prior|earlier|original)\s+{INSTRUCTION}",
+            rf"(?-i:\b(?:I(?:gnore|GNORE)|D(?:isregard|ISREGARD)|F(?:orget|ORGET)))\s+{WORDS}{_STRONG_OBJECT}",
+            rf"{LEAD}{DISCARD}\s+(?:all\s+)?(?:of\s+)?(?:the\s+|any\s+)?(?:{INSTRUCTION}|rules|orders)\s+{WORDS}{GIVEN}",
+            rf"{LEAD}{DISCARD}\s+(?:[\w-]+\s+){{0,3}}?(?:your\s+(?:\w+\s+){{0,2}}?(?:instructions|system prompt|directives|programming)|(?:previous|prior|earlier|preceding|original|initial)\s+(?:\w+\s+)?(?:instructions|directives|prompts?|orders|tasks))\b",
+            rf"{LEAD}{DISCARD}\s+(?:[\w-]+\s+){{1,4}}?(?:out of|from|behind)\b(?: (?:your|ur) (?:head|mind|memory))?[^.!?\n]{{0,20}}?(?:your (?:head|mind|memory)|start (?:over|from))",
+            rf"\b(?:contrary to|regardless of|in deviation from|deviating from|despite|irrespective of|notwithstanding|in spite of|against)\s+{WORDS}(?:(?:your|previous|prior|earlier)\s+(?:\w+\s+)?(?:instructions?|directives|orders|guidelines|rules)|{INSTRUCTION}\s+{WORDS}{GIVEN})",
+            r"\b(?:all|any) (?:of the )?(?:previous|prior|earlier|above) (?:information|instructions?|content|text|statements?)\b[^.!?\n]{0,40}?\b(?:is|are) (?:not (?:\w+ )?(?:relevant|valid|great|true|important)|irrelevant|wrong|false|void|invalid|useless)",
+            r"\bi (?:g n o r e)\b|\bi g n o r e\b|\bd i s r e g a r d\b|\bf o r g e t\b|\br e v e a l\b|\bi n s t r u c t i o n|\bs a y t h a t\b|\bs y s t e m p r o m p t\b",
             rf"{_UNDO_LEAD}(?:what\s+)?(?:the\s+)?(?:system prompt|system message|developers?(?:'s?)? (?:message|instructions?)"
             rf"|user(?:'s|’s)?(?: (?:query|request|question|task|goal|instructions?|command|prompt|wishes))?)\b",
             rf"\b(?:previous|prior|earlier|above|original|your)\s+(?:\w+\s+)?(?:{INSTRUCTION})\s+(?:above\s+)?(?:are|is|have been|has been"
@@ -81,9 +101,9 @@ SIGNALS: Final = (
             r"|overwritten|null|replaced|lifted|suspended|deleted|wrong|outdated|irrelevant|just a test|appl(?:y|ies))",
             rf"\b(?:all|any|your)\s+(?:previous|prior|earlier|above|original)\s+(?:{WEAK_INSTRUCTION})\s+(?:are|is|have been|has been|were)\s+"
             r"(?:now\s+|hereby\s+|all\s+)?(?:void|cancell?ed|invalid\w*|obsolete|superseded|revoked|overrid\w+|lifted|suspended)",
-            rf"\byou (?:are|do|have|need|must|should|can)\s?(?:not|n't|no longer)?\s(?:longer\s|any\s?more\s)?(?:need to\s|have to\s|required to\s|bound to\s|bound by\s|"
-            rf"obliged to\s|supposed to\s|obey(?:ing)?\s|follow(?:ing)?\s)+{WORDS}(?:your|the|any|previous|prior|earlier)\s+{WORDS}(?:{INSTRUCTION}|rules)\s*(?:[.!,;\n]|$)",
-            rf"\bforget (?:all|everything|anything)(?:\s+(?:about it|now|else|you know|that))?(?:\s*[.!]|\s*$)",
+            rf"\byou (?:no longer|do not|don't|don’t|need not|needn't|must not|must no longer|are no longer|are not|should not|should no longer)\s+(?:have to |need to |required to |bound (?:to|by) |obliged to |supposed to )*"
+            rf"(?:follow |obey |respect |adhere to |comply with |listen to )?(?:(?:the|any|all|your) )*(?:(?:previous|prior|earlier|original|old|above|initial) (?:\w+ )?(?:{INSTRUCTION}|rules)|your (?:\w+ )?(?:instructions|programming|guidelines))\b",
+            r"\byou (?:forget|ignore|disregard) (?:all )?(?:of )?your (?:\w+ )?(?:instructions|rules|guidelines|programming)\b",
             r"\b(?:everything|anything|all)\s+(?:\w+\s+){0,3}?(?:before|above|so far)\s+(?:\w+\s+){0,3}?(?:was|is)\s+(?:\w+\s+){0,3}?(?:test|joke|fake|void|wrong|irrelevant)",
         ),
     ),
@@ -101,6 +121,8 @@ SIGNALS: Final = (
         patterns=(
             rf"{_UNDO_LEAD}{WORDS}(?:{PRIOR}\s+{WORDS}{WEAK_INSTRUCTION}|(?:the\s+)?(?:above|previous|foregoing|preceding)\b|{WEAK_INSTRUCTION}\s+{WORDS}{GIVEN})",
             rf"{_UNDO_LEAD}(?:all|everything|anything)\b",
+            r"\b(?:forget|ignore|disregard|abandon|erase|delete) (?:what|everything|all|anything)(?: that)? (?:i|we|you|they) (?:just |have |had )?(?:said|know|wrote|discussed|think)\b",
+            rf"(?:{LEAD})(?:abandon|discard|drop|erase|forget|delete|lose) (?:all )?(?:of )?your (?:thoughts|knowledge|memor\w+|beliefs|opinions|context|history)",
             rf"\b(?:previous|prior|earlier|above)\s+(?:{WEAK_INSTRUCTION})\s+(?:are|is|have been|no longer|do not)\s+(?:void|cancell?ed|invalid|obsolete|apply|appl(?:y|ies))",
         ),
     ),
@@ -112,8 +134,8 @@ SIGNALS: Final = (
         patterns=(
             rf"\b(?:your|the)\s+(?:new|real|actual|true|only|current|updated|revised|sole|next|correct)\s+(?:and \w+ )?(?:tasks?|instructions?|goals?|objectives?|jobs?|missions?"
             rf"|assignment|orders?|role|purpose|system prompt|prompt|directives?)\s*(?:now\s+)?(?:is|are|:|will be|was)",
-            rf"\b(?:new|updated|revised|real|actual|correct|additional|modified)\s+(?:and \w+ )?(?:\w+ )?(?:instructions?|system prompt|system message|directives?|prompt)"
-            r"(?:\s+(?:from|for|by|to)\s+(?:[\w]+\s?){1,4})?\s*:",
+            rf"\b(?:new|updated|revised|real|actual|correct|additional|modified|further)\s+(?:and \w+ )?(?:\w+ )?(?:instructions?|orders?|statement|command|system prompt|system message|directives?|prompt)"
+            r"(?:\s+(?:from|for|by|to)\s+(?:[\w]+\s?){1,4})?\s*(?::|\s[-–—]\s)",
             r"\byour (?:only|sole|new) (?:\w+ )?(?:job|task|goal|purpose|role|duty)\b",
             r"\b(?:instructions|rules|system prompt|guidelines|tasks?) (?:have|has|just) (?:been |just )?(?:changed|updated|replaced|modified)\b",
             r"\b(?:instead|now),? (?:do|follow|perform|execute|complete|answer|obey|comply with) (?:the |this |these |exactly |only |what )",
@@ -138,11 +160,11 @@ SIGNALS: Final = (
             r"|expose|dump|share|write|say|recite|spell|translate|summari[sz]e|list|copy|paste|provide|state|echo|return|append|describe|quote|rephrase|encode|send|explain|type|see|know|is|are|were|was)"
             r"\b(?:\s+(?:me|us|out|back|down|to|the|all|of|about|word|for|exact|exactly|full|complete|entire|content|contents|copy|text|first|verbatim|every|everything|in|with|up|what|is|are|were|between|from|"
             r"any|a|list|some)){0,8}\s*"
-            r"(?:(?:your|ur|you're)\s+(?:[\w-]+\s+(?:and\s+)?){0,3}?(?:system ?prompts?|pre-?prompts?|prompts?|system (?:messages?|instructions?)|(?:initial|original|hidden|secret|internal|first|base|core|starting|exact|full|"
+            r"(?:(?:your|ur|you're)\s+(?:[\w-]+\s+(?:and\s+)?){0,3}?(?:system ?prompts?|pre-?prompts?|system (?:messages?|instructions?)|(?:initial|original|hidden|secret|internal|first|base|core|starting|exact|full|"
             r"underlying|confidential|previous|above) (?:[\w-]+ )?(?:instructions?|prompts?|rules|guidelines|directives?|messages?|text|programming))"
             r"|(?:the |this )?(?:exact |full |initial |original |hidden |secret |system |whole |complete )*(?:prompts?|instructions?|rules|directives?|guidelines|messages?)\s+(?:that |which )?(?:you(?:'ve| have| had| were|'re| are)?|were|was|given)"
             r"\s+(?:been |were |also )?(?:given|received|told|provided|programmed|instructed|got|used|above|set|initialized|trained|operating|following|to you)"
-            r"|(?:system|hidden|initial|secret) ?(?:prompt|instructions)(?:\s*[.!?\"”]|\s*$))",
+            r"|(?:system|hidden|initial|secret) ?(?:prompt|instructions)(?:\s*[.!?\"”<\[]|\s*$))",
             rf"(?:{LEAD}|\bcan you\s+|\bto\s+)(?:reveal|print|output|repeat|recite|leak|translate|summari[sz]e|dump|spell(?: out)?|copy|disclose|share|show(?: me)?|list|tell me|write(?: down| out)?|encode|give me)\s+(?:all\s+|out\s+|back\s+|about\s+|of\s+)*"
             r"(?:your|ur)\s+(?:\w+\s+){0,2}?(?:instructions?|guidelines|programming|directives|prompts?|rules)(?:\s+(?:verbatim|word|as|in|into|to|above|below|literally|exactly|now|please|completely|from|before|for me|that|and|which)\b|\s*[.!?,:;]|\s*$)",
             rf"(?:{LEAD})(?:repeat|print|output|show(?: me)?|copy|recite|write(?: out| down)?|return|display|tell me|spell(?: check)?(?: out)?|say|echo|list|give me|reveal|translate)\s+(?:\w+\s+){{0,4}}?(?:everything|all|anything|words?|text|sentences?|"
@@ -152,6 +174,8 @@ SIGNALS: Final = (
             r"\bwhat\s+(?:was|is|were|are)\s+(?:written |said )?(?:at the (?:beginning|start|top) of|above|before) (?:this|the) (?:prompt|conversation|message|document|text)\b",
             r"\bwhat\s+(?:was|is|were|are)\s+your\s+(?:\w+\s+){0,2}?(?:prompt|(?:first|initial|original|previous|hidden|secret|exact|system)\s+(?:instructions?|prompts?|sentence|message))\b",
             r"\bwhat (?:were|are|have) you (?:been )?(?:told|instructed|programmed|given)(?: not)? to (?:not |never )?(?:say|do|reveal|tell|talk|answer)",
+            rf"(?:{LEAD}|\b(?:can|could|would|will) you |\bto )(?:please )?(?:reveal|show|print|output|display|repeat|tell|leak|disclose|dump|recite)(?:\s+(?:me|us|out|back|the|all|of|about|full|complete|entire|exact|contents?|text|whole))*\s+your\s+(?:\w+\s+)?prompts?\b",
+            r"\bwhat are your (?:\w+ )?(?:instructions|guidelines|directives)\s*(?:[?.!]|$)",
             r"\bwhat were you told not to\b|\bbegin(?:ning|s)? with [\"“']you are\b|\bstarting with [\"“']you are\b|\bfrom [\"“']you are\b",
             r"\b(?:the|your) (?:prompt|system prompt|initial prompt) (?:text|above|verbatim|word for word)\b",
             *languages.REVEAL,
@@ -160,20 +184,20 @@ SIGNALS: Final = (
     Signal(
         reason="takes on a role without limits",
         data=100,
-        talk=100,
+        talk=90,
         claim=True,
         patterns=(
-            rf"\b(?:you(?:'re|’re| are| will be| have become| become)(?: now| currently| going to be| to be| no longer)?|act(?:ing)? (?:as|like)|pretend(?:ing)? (?:to be|that you(?:'re| are)|you(?:'re| are))|"
-            rf"role-?play(?:ing)? as|simulate(?: being)?|imagine (?:that )?you(?:'re| are)|behave (?:as|like)|respond as|speak as|become|i want you to be|take on the (?:role|persona) of|play the (?:role|part) of|switch to|enter|"
-            rf"answer as|assume the (?:role|persona|identity) of)\s+(?:if you (?:are|were) )?{REST}\b(?:{UNBOUND}|dan\b|do anything now)",
-            rf"\b(?:from now on|from here on|going forward|starting now|henceforth|in this (?:game|mode|world|role)|for the rest of this)\b,?\s*{REST}\b(?:you|your)\b{REST}\b{UNBOUND}",
+            rf"{_ROLE}\s+(?:if you (?:are|were) )?(?:\w+[ ,]+){{0,4}}?{UNBOUND_WORD}\b(?:[,]? \w+){{0,3}}? ?(?:{MODEL}|persona|character|version|hacker|being|entity|bot\w*|villain|mode|twin|mind|genius|machine|robot|scientist|person|and|[.,!]|$)",
+            rf"{_ROLE}\s+(?:if you (?:are|were) )?(?:[\w'’-]+[\s,]+){{0,10}}?{UNBOUND}",
+            rf"{_ROLE}\s+(?:\w+ ){{0,3}}?(?:dan\b|do anything now)",
+            rf"\b(?:from now on|from here on|going forward|starting now|henceforth|in this (?:game|mode|world|role)|for the rest of this)\b,?\s*{REST}\b(?:you|your)\b{REST}\b(?:{UNBOUND}|ignor(?:e|ing) (?:your|all|any) )",
             rf"\b(?:answer|respond|reply|speak|talk|write|act|comply|assist|continue|operate)\b\s+(?:\w+\s+){{0,4}}?(?:without (?:any )?(?:\w+ )?(?:restrictions?|filters?|censorship|limitations?|moral\w*|ethic\w*|rules)|unfiltered|uncensored)",
-            r"\bdo anything now\b|\b(?:dan|jailbreak|jailbroken|god|unrestricted|unfiltered|evil|chaos|sudo|dev(?:eloper)?) mode (?:is |has been |now )?(?:enabled|activated|on|unlocked|active)\b",
+            r"\bdo anything now\b|\b(?:dan|jailbreak|jailbroken|god|unrestricted|unfiltered|evil|chaos|sudo|dev(?:eloper)?) mode (?:is |has been |now )?(?:enabled|activated|unlocked|active)\b",
             rf"\b(?:you (?:have|can have|got|possess)|with|there are) (?:absolutely )?no (?:rules|restrictions|limits|limitations|filters|ethics|morals|guidelines|boundaries|safeguards)\b",
             rf"\byou (?:will|must|can|shall|may|are to)?\s?(?:never|not|cannot|can't)\s(?:be able to )?(?:refuse|decline|reject|deny|say no|censor)\b",
             rf"\byou (?:have|'ve|are|were) (?:been |finally |now |just )*(?:freed|liberated|unleashed|jailbroken|released|free) (?:from|of) (?:all |any |the |your )*(?:\w+ ){{0,2}}(?:rules?|restrictions?|limits?|limitations?|filters?|constraints?|"
             r"confines|openai|instructions|guidelines|programming|chains)",
-            r"\b(?:broken|break) free (?:from|of) (?:the |your |all )*(?:\w+ ){0,2}(?:confines|limits|limitations|restrictions|chains|rules|constraints)",
+            r"\byou(?: \w+){0,3} (?:broken|break|broke) free (?:from|of) (?:the |your |all )*(?:\w+ ){0,2}(?:confines|limits|limitations|restrictions|chains|rules|constraints)",
             *languages.UNBOUND,
         ),
     ),
@@ -187,11 +211,52 @@ SIGNALS: Final = (
             rf"(?:your|the ai(?:'s)?|the model(?:'s)?|the assistant(?:'s)?|openai(?:'s)?|its)\s+(?:\w+\s+){{0,3}}?(?:{SAFEGUARD}|filters?|restrictions?|limitations?|constraints?|censor\w*|programming|protections?|rules)",
             rf"{LEAD}(?:override|bypass|disable|turn off|switch off|remove|ignore|deactivate|suspend|lift|disregard|skip|circumvent|violate)\s+(?:any|all)\s+(?:of the |the )?(?:\w+\s+)?(?:guard-?rails|safety (?:checks|filters|policies|guidelines|"
             r"protocols|rules|measures)|ethical (?:\w+ )?(?:guidelines|limits|constraints|considerations|rules)|moral (?:\w+ )?(?:guidelines|limits|constraints|considerations)|content (?:filters|policies|restrictions))\b",
-            rf"\b(?:safety|content|ethical|moral|moderation) (?:policies|filters?|restrictions?|guidelines?|override|limits|protocols?|measures)(?:\s+(?:are|is|have been|has been|now))+\s+(?:now |all )?(?:disabled|off|enabled|removed|lifted|suspended|bypassed)",
+            rf"\b(?:safety|content|ethical|moral|moderation) (?:policies|filters?|restrictions?|guidelines?|override|limits|protocols?|measures)(?:\s+(?:are|is|have been|has been|now))*\s+(?:now |all )?(?:disabled|off|enabled|removed|lifted|suspended|bypassed)",
             r"\b(?:enter|activate|enable|switch to|go into|start|initiate|unlock|turn on|use) (?:the |your |an? )?(?:jail ?break|dan|unrestricted|unfiltered|uncensored|god|evil|no[- ]limits?|sudo|chaos)(?: prompt)? (?:mode|persona|personality|character|state|prompt)\b",
             rf"\b(?:you are (?:now )?in|enter|activate|enable|engage|entering) (?:\w+ )?(?:developer|maintenance|debug|admin|administrator|test|root|dev) mode\b{REST}(?:[.!:]\s*)?{REST}\b(?:safety|filter\w*|restrictions?|polic(?:y|ies)|refus\w+|limits?|"
             r"rules|anything|ignor\w+|bypass\w*|unrestricted)",
-            r"\b(?:jailbreak yourself|follow this jailbreak|without (?:considering|regard for|regard to|any) (?:ethic\w+|moral\w+|safety|legal\w*)(?: or \w+)? (?:concerns|considerations|guidelines|implications|constraints|limits))\b",
+            r"\b(?:jailbreak yourself|follow this jailbreak)\b",
+        ),
+    ),
+    Signal(
+        reason="wants everything forgotten",
+        data=50,
+        talk=100,
+        claim=True,
+        patterns=(
+            r"\b(?:forget|ignore|disregard|erase) (?:about )?everything (?:that )?(?:you (?:know|have learned|learned)|(?:i|we) (?:have )?said (?:before|so far|above|earlier))\b",
+            r"\bforget (?:about )?(?:all|everything|anything)(?:\s+(?:about it|now|else|you know|that))?(?:\s*[.!,]|\s*$|\s+and\b)",
+            rf"{LEAD}(?:ignore|disregard|forget)\s+(?:all|everything|anything|(?:the )?above)\s*(?:[,;!–—-]|\b(?:and|just|but|now|then)\b)",
+            r"(?-i:\b(?:FORGET|IGNORE|DISREGARD|Forget|Ignore|Disregard))\s+(?:all|everything|anything)\b\s*(?:[,;!–—-]|\b(?:and|just|you|that)\b)",
+        ),
+    ),
+    Signal(
+        reason="calls itself harmless or halts the reader",
+        data=0,
+        talk=80,
+        claim=True,
+        patterns=(
+            r"\bthis is (?:not|no) (?:an? )?(?:prompt injection|jail ?break|injection|attack)\b",
+            r"\b(?:attention|achtung|atención|warning)\s*[-–!:.,]+\s*(?:stop|stopp|halt|alto)\b",
+        ),
+    ),
+    Signal(
+        reason="denies the agent its role",
+        data=0,
+        talk=60,
+        claim=True,
+        patterns=(
+            r"\byou are (?:not|no longer|no) (?:an? |the |any |just )?(?:\w+ ){1,5}?(?:but\b|instead\b|any ?more\b|and you (?:would|will|can|are)\b)",
+            r"\bdu bist kein\w* [^.!?\n]{1,40}?\bsondern\b",
+        ),
+    ),
+    Signal(
+        reason="asks for an answer without morals",
+        data=50,
+        talk=50,
+        claim=True,
+        patterns=(
+            r"\bwithout (?:considering|regard for|regard to|any) (?:ethic\w+|moral\w+|safety|legal\w*)(?: or \w+)? (?:concerns|considerations|guidelines|implications|constraints|limits)\b",
             r"\bno (?:ethical|moral) (?:\w+ )?(?:limits|constraints|guidelines|considerations|boundaries|restrictions)\b",
         ),
     ),
@@ -206,6 +271,7 @@ SIGNALS: Final = (
             r"</?(?:tool_results?|function_results?|function_call|tool_response|tool_output|search_results?|document|documents|web_?page|untrusted\w*|context|observation|user_query|system_prompt|retrieved\w*|data|results?|output|email)>\s*\n\s*"
             r"<?(?:user|system|assistant|human|instructions?|important|admin|operator)\b",
             r"<(?:information|important|important_?instructions?|instructions?|system[-_]?(?:prompt|message|instructions?|override|note|notice)?|admin|urgent|critical|priority|command|new_?(?:task|instructions?)|user_?(?:request|message|instructions?)?|override)>",
+            r"<(?:system|user|human|admin|operator)>\s*[A-Z]",
             r"<start_of_turn>|<end_of_turn>|<\|?(?:start|end)_?of_?(?:prompt|context|text|turn)\|?>",
             r"(?m)^#{2,4} ?(?:system|instructions?|new instructions?|human|user|end of (?:document|context|data))(?: (?:prompt|message|override))? ?:",
             r"[\[({<#=*-]{2,}\s*/?(?:end|stop|begin|start)(?:ing)?(?: of)?(?: the)?(?: (?:web|search|tool|retrieved|untrusted|external|page))? (?:documents?|content|context|data|results?|outputs?|page|text|e-?mails?|prompts?|instructions?|system|conversation|user (?:input|query)|input)\b",
@@ -227,10 +293,10 @@ SIGNALS: Final = (
         data=60,
         talk=0,
         patterns=(
-            r"\b(?:before|prior to|after|in order to|to|until|while|when|once|as part of|without|unless)\s+(?:(?:you|the (?:assistant|agent|ai|model))\s+)?(?:(?:can|could|may|will|are able to|have)\s+)?"
-            r"(?:finish|complete|solve|continue|proceed|perform|answer|respond|reply|do|fulfil\w*|accomplish|start|begin|go on|carry out|execut|process|handl|us|call|mak|return|help|summari[sz]|resum|achiev)(?:e|ing|ed|ling)?\s+(?:to\s+|with\s+|on\s+|out\s+|back\s+)*"
-            r"(?:(?:the|your|my|this|that|any|its|their|his|her|every|each|all|other|current|original|initial|main|primary|actual|user(?:'s|’s)?)\s+){0,3}(?:(?:user|human|owner)(?:'s|’s)?\b|tasks?\b|requests?\b|question\b|query\b|job\b|goal\b|instructions?\b|"
-            r"(?:other )?tools?\b|anything else\b)",
+            r"(?:\b(?:before|prior to|after|in order to|until)\s+|\bto\s+(?:continue|proceed|go on|keep going|resume|move on)\b\s*)(?:(?:you|the (?:assistant|agent|ai|model))\s+)?(?:(?:can|could|may|will|are able to|have)\s+)?"
+            r"(?:(?:finish|complet|solv|continu|proceed|perform|answer|respond|repl|fulfil\w*|accomplish|go on|carry out|process|handl|do|start|begin|resum)(?:e|y|ing|ed|ling|ying)?\s+)?(?:to\s+|with\s+|on\s+|out\s+|back\s+)*"
+            r"(?:(?:the|your|my|this|that|any|its|their|his|her|every|each|all|other|current|original|initial|main|primary|actual|user(?:'s|’s)?)\s+){0,3}(?:(?:user|human|owner)(?:'s|’s)?\b|tasks?\b|requests?\b|question\b|query\b|job\b|goal\b|"
+            r"anything else\b)",
             r"\byour (?:current |original |main )?task (?:is|will|cannot|can't|can not)(?: be)? (?:not |only |never )?(?:be )?(?:complete|finished|done|solved|possible|completed)\w*\b",
             r"\b(?:task|question|request|query)s? (?:that )?(?:i|you were|the user|your user|was|were|we) (?:\w+ )?(?:gave|given|asked|assigned|sent|requested)\b",
             r"\b(?:before|when|whenever|after|while) (?:using|calling|invoking|you (?:use|call|invoke)) (?:this|any|the|another|other)(?: other)? tools?\b",
@@ -243,15 +309,24 @@ SIGNALS: Final = (
         data=45,
         talk=10,
         patterns=(
-            rf"\b(?:dear|hey|hello|hi|attention|attn|note (?:to|for)|notes (?:to|for)|message (?:to|for)|instructions? (?:to|for)|notice (?:to|for)|to|for|you,?|if you are|if you're|if you’re|as|reminder (?:to|for)|request (?:to|for)|information (?:to|for))\s*[,:]?\s+"
-            rf"(?:(?:an?|the|all|any|this|my|your|our|whichever|every|other|future|reading|automated|coding|current|processing)\s+){{0,3}}{MODEL}\b(?:\s*[,:.!—–-]|\s+(?:reading|processing|that|which|who|you|agents?|assistants?|tool|must|when|summari[sz]ing|should|shall|parsing|model|indexing|working|"
-            rf"visiting|to)\b|\s*$|\s*\n)",
-            rf"(?:^|[\n\"'“>#*.!?(\[/-]\s*|@|\b(?:stop|listen|important|urgent|note|notice|warning)[,:!]\s+){MODEL}\s*(?:[:,!]|—)\s*(?:\w)",
-            rf"\b(?:the|an?|any|all|every|if an?|when an?|when the|hereby the)?\s?(?:ai|llm|language model|chat ?bot|assistant|agent|ai (?:assistant|agent|model)|coding agent|bot|model)s?\s+(?:must|shall|should|has to|have to|needs? to|is (?:required|instructed|ordered|asked|authori[sz]ed|permitted) to|are "
-            r"(?:required|instructed|ordered|asked) to|(?:who|that|which) (?:reads?|processes|sees?)|reading|reads)\b",
+            rf"\b(?:dear|hey|hello|hi|attention|attn|notes? (?:to|for)|message (?:to|for)|instructions? (?:to|for)|notice (?:to|for)|if you are|if you're|if you’re|reminder (?:to|for)|request (?:to|for)|information (?:to|for)|you,)\s*[,:]?\s+"
+            rf"(?:(?:an?|the|all|any|this|my|your|our|whichever|every|other|future|automated|coding|current|processing)\s+){{0,3}}{MODEL}\b",
+            rf"(?:^|[\n\"'“>#*.!?(\[/-]\s*)(?:to|for) (?:the |all |any |every )?{MODEL}s?(?: reading this)?\s*:[ \t]*[A-Za-z]",
+            rf"(?:^|[\n\"'“>#*.!?(\[/-]\s*|@|\b(?:stop|listen|important|urgent|note|notice|warning)[,:!]\s+){MODEL}\s*(?:[:,!]|—)\s*(?:please|you\b|your\b|when|before|ignore|if you|now|do not|never|always|{PRIVILEGED}|{INFLUENCE}|run|call|visit|open|add|copy|stop)\b",
             r"\b(?:to|for) you,? (?:the )?(?:ai|gpt\S*|claude|gemini|chatgpt|assistant|model|llm|language model|agent|llama\S*|command\S*|mistral\S*)\b",
             r"\b(?:as|since|because) (?:an?|the) (?:ai|language|large language|virtual|digital)(?: \w+)? (?:assistant|agent|model|bot|system)?,? ?you\b",
+            r"\b(?:by|from|of) (?:the |all )?(?:ai|assistants?|(?:ai )?agents?|model|llm|chat ?bot)\s*:",
             *languages.ADDRESSED,
+        ),
+    ),
+    Signal(
+        reason="says what an agent has to do",
+        data=30,
+        talk=0,
+        anchor=False,
+        patterns=(
+            rf"\b(?:the|an?|any|all|every|if an?|when an?|when the|hereby the)?\s?(?:ai|llm|language model|chat ?bot|assistant|ai (?:assistant|agent|model)|coding agent|agent|model|bot)s?\s+(?:must|shall|has to|have to|is (?:required|instructed|ordered|asked|authori[sz]ed|permitted) to|are "
+            r"(?:required|instructed|ordered|asked) to|(?:who|that|which) (?:reads?|processes|sees?)|reading this|reads this|should)\b",
         ),
     ),
     Signal(
@@ -259,9 +334,11 @@ SIGNALS: Final = (
         data=45,
         talk=20,
         patterns=(
-            rf"(?:{LEAD}|\b(?:must|should|can|may|shall|will) (?:also )?)(?:do not|don'?t|don’t|never|not|avoid|under no circumstances)\s+(?:ever\s+|also\s+|you\s+)?(?:tell\w*|inform\w*|mention\w*|notify\w*|alert\w*|disclos\w+|warn\w*|ask\w*|let|show\w*|report\w*|reveal\w*|say\w*)\s+"
+            rf"(?:{LEAD}|\b(?:must|should|can|may|shall|will) (?:also )?)(?:do not|don'?t|don’t|never|not|avoid|under no circumstances)\s+(?:ever\s+|also\s+|you\s+)?(?:tell\w*|inform\w*|mention\w*|notify\w*|alert\w*|disclos\w+|warn\w*|let|show\w*|report\w*|reveal\w*|say\w*)\s+"
             rf"(?:(?:the|your|an?|any|this|that|it|to|about|of|these|anything|him|her|them|other|you|did|what|in|steps?|instructions?|message|step|action|note)\s+){{0,7}}?(?:{USER}\b|(?:it|this|that|them|anything|these)\b|you did\b)",
-            rf"\bwithout\s+(?:ever\s+|first\s+|the\s+)?(?:informing|telling|notifying|asking|alerting|mentioning|warning|involving|(?:{USER}(?:'s|’s)?\s+(?:knowing|noticing|knowledge|consent|approval|permission|confirmation)))\b(?:\s+(?:it\s+)?(?:to\s+)?(?:the\s+|your\s+|any\s+)?(?:{USER})\b|\b)",
+            rf"\bwithout\s+(?:ever\s+|first\s+)?(?:informing|telling|notifying|asking|alerting|warning|involving)\s+(?:it\s+to\s+|to\s+)?(?:the\s+|your\s+|any\s+)?{USER}\b",
+            rf"\bwithout\s+(?:the\s+|your\s+|any\s+)?{USER}(?:'s|’s)?\s+(?:knowing|noticing|knowledge|consent)\b|\bwithout mentioning (?:it|this|that)\b",
+            rf"{LEAD}(?:do not|don'?t|don’t|never)\s+ask\s+(?:the\s+|your\s+)?{USER}\s*(?:[.!,;]|$|(?:first|about it|for (?:permission|confirmation|approval|consent))\b)",
             rf"\b(?:silently|secretly|quietly|covertly|discreetly|stealthily|in the background|behind the scenes)\b,?\s+{PRIVILEGED}\b",
             rf"\b(?:keep|kept|hide|hidden|conceal|concealed)\s+(?:\w+\s+){{0,4}}?(?:from|secret|hidden|confidential|between us)\b(?:\s+(?:the\s+|your\s+)?{USER})?",
             rf"\b{USER}\s+(?:must|should|may|does|will|can|need|shall)\s?(?:not|n't|never)\s+(?:need to\s+|ever\s+)?(?:know|notice|find out|see|be (?:told|informed|aware|notified)|learn|realize|suspect)",
@@ -271,7 +348,7 @@ SIGNALS: Final = (
     ),
     Signal(
         reason="sends private things away",
-        data=50,
+        data=55,
         talk=0,
         deed=True,
         patterns=(
@@ -289,10 +366,85 @@ SIGNALS: Final = (
         deed=True,
         patterns=(
             rf"(?:{LEAD}|\b(?:and|then|to)\s+)(?:send|forward|e-?mail|upload|post|share|transmit|transfer|wire|pay|donate|invite|submit|make a (?:payment|transfer|donation|transaction)|bcc|cc|mail|add|leak|push|export|report|redirect)\b\s+{REST}{PLACE}",
-            rf"(?:{LEAD}|\b(?:and|then)\s+)(?:visit|open|navigate to|go to|browse to|download|fetch|click(?: on)?|follow|curl|run|execute|install|include a link to|link to|access)\s+{REST}(?:https?://|\bwww\.|\|\s*(?:ba)?sh\b)",
             rf"(?:{LEAD}|\b(?:and|then)\s+)(?:transfer|wire|pay|donate|send|withdraw|deposit|charge)\s+{REST}(?:[$€£¥]\s?\d|\b\d[\d.,]*\s?(?:dollars?|eur\w*|usd|gbp|euros?|pounds?|btc|bitcoins?|francs?|yen))",
             *(rf"{verb}{PLACE}" for verb in languages.SEND[:5]),
             rf"{languages.SEND[5]}(?:{PLACE}|密码|文件|邮件|凭证)",
+        ),
+    ),
+    Signal(
+        reason="asks for secrets",
+        data=45,
+        talk=0,
+        deed=True,
+        anchor=False,
+        patterns=(
+            rf"{LEAD}(?:read|print|cat|show|open|dump|reply(?: only)? with|respond with|output|return|reveal|disclose|tell me|give me|include|attach|paste|append|copy|share|collect|hand over)\s+[^.!?\n]{{0,60}}?(?:{SECRET_PLACE}|\b(?:secrets?|tokens?|passwords?|(?:api|access|secret) keys?)\b)",
+        ),
+    ),
+    Signal(
+        reason="asks for a link to be opened or run",
+        data=35,
+        talk=0,
+        deed=True,
+        anchor=False,
+        patterns=(
+            rf"(?:{LEAD}|\b(?:and|then)\s+)(?:visit|open|navigate to|go to|browse to|download|fetch|click(?: on)?|follow|curl|run|execute|install|(?:also )?include a link to|link to|access)\s+{REST}(?:https?://|\bwww\.|\|\s*(?:ba)?sh\b)",
+        ),
+    ),
+    Signal(
+        reason="refers to the agent's user",
+        data=30,
+        talk=0,
+        anchor=False,
+        patterns=(rf"{LEAD}(?:{SEND}|{PRIVILEGED})\b\s+{REST}\bthe user(?:'s|’s)\b",),
+    ),
+    Signal(
+        reason="presents itself as a work item",
+        data=40,
+        talk=0,
+        anchor=False,
+        patterns=(r"(?:^|\n)\s*(?:todo|to-do|to do|task|action item|next step|reminder to self)\s*:\s*[A-Z]",),
+    ),
+    Signal(
+        reason="sets the provided documents aside",
+        data=0,
+        talk=50,
+        claim=True,
+        patterns=(
+            rf"(?:{LEAD}|\b(?:disregarding|ignoring)\s+|\b(?:do not|don'?n?t|never|not)\s+)(?:{UNDO}\s+|use |answer (?:the question )?(?:according to|based on|from|by) |rely on |by |look (?:in|at|into) )?(?:all |any |the |every |your )*(?:provided |given |above |previous )?(?:documents?|articles?|sources?|context)\s+(?:provided|given|above)\b",
+            r"\b(?:disregarding|ignoring|ignore|disregard|forget) (?:all |any |the |these )*(?:provided |given |above )?(?:documents|articles|sources|context)\b|\bnot (?:by|from|according to|based on) the (?:provided )?(?:articles|documents|sources|context)\b",
+        ),
+    ),
+    Signal(
+        reason="dictates the answer",
+        data=20,
+        talk=50,
+        anchor=False,
+        patterns=(
+            r"\b(?:just|only|simply) (?:say|output|print|write|reply|respond|answer|tell me)(?: only| just| exactly| with)?\b",
+            r"\b(?:answer|respond|reply)(?: to)? (?:every|all|any|each) (?:questions?|messages?|prompts?|requests?|inputs?) with\b|\brepeat after me\b|\banswer at all times\b",
+            r"(?:^|[.!?\n]\s*)(?:stop|stopp|halt)\s*[-–—:.!,]+\s*(?:now )?(?:write|say|print|output|tell)\b",
+            r"\bby your own knowledge\b|\b(?:and|then) (?:tell me|say|write|admit) (?:that )?(?:you|i|we) (?:hate|love|are|am)\b",
+        ),
+    ),
+    Signal(
+        reason="wraps it in a play that must not be left",
+        data=0,
+        talk=60,
+        claim=True,
+        patterns=(
+            rf"\b(?:actors?|acting|characters?|play(?:s|ing)?|roles?)\b[^\n]{{0,300}}?(?:without (?:\w+ ){{0,3}}?(?:breaking|falling|leaving|stepping)|never (?:break|leave|fall|step)|do(?:es)? not break|always (?:stay|remain)|stay (?:fully|completely|always|in)|remain) (?:\w+ ){{0,4}}?(?:roles?|character|figure)",
+            r"\b(?:schauspieler\w*|rollen?|figur(?:en)?)\b[^\n]{0,300}?(?:ohne (?:auch )?(?:\w+ ){0,6}?aus (?:der|ihrer|ihren) (?:rolle|figur|charakter)\w*|nicht (?:\w+ ){0,5}?aus (?:der|ihrer|ihren) (?:rolle|figur)\w*|(?:bleiben|verharren|bleibt) (?:\w+ ){0,4}?in (?:ihren|der|seiner|ihrer) rollen?)",
+        ),
+    ),
+    Signal(
+        reason="is about a crime",
+        data=0,
+        talk=40,
+        anchor=False,
+        patterns=(
+            r"\b(?:robbery|robber|burglar\w*|murder\w*|thief|thieves|hackers?|hack|hot-?wire|bombs?|molotov\w*|meth|drugs?|heist|terroris\w+|weapons?|explosives?|break(?:s|ing)? into|steal\w*|counterfeit|racist"
+            r"|raub\w*|dieb\w*|mörder\w*|mord\b|bombe\w*|drogen|einbr\w+|waffen?)\b",
         ),
     ),
     Signal(
@@ -304,7 +456,7 @@ SIGNALS: Final = (
         patterns=(
             rf"{LEAD}{PRIVILEGED}\b\s+[\w'\"“$€£`(#@]",
             rf"\b(?:is|wants you|want you|need you|like you|required|have|has|asked|instructed|had|you) to\s+{PRIVILEGED}\b",
-            rf"\b(?:rank|rate|recommend|promote|praise|endorse|favou?r|prefer|score)\s+(?:\w+\s+){{1,4}}?(?:first|highest|instead|best|above|as)\b",
+            rf"\b(?:rank|rate|recommend|promote|praise|endorse|favou?r|prefer|score)\s+(?:\S+\s+){{1,4}}?(?:first|highest|instead|best|above|as)\b",
             *languages.SEND,
         ),
     ),
@@ -314,10 +466,10 @@ SIGNALS: Final = (
         talk=0,
         deed=True,
         patterns=(
-            rf"{LEAD}{OPERATE}\b\s+{REST}\bmy\s+(?:[\w'’-]+\s+){{0,4}}?{OWN_THING}\b",
-            rf"{LEAD}(?:book|reserve|schedule|order|buy|purchase|arrange|make|create|set|find|get|add|register|sign)\b\s+{REST}\b(?:for me|on my behalf|in my name)\b",
-            rf"{LEAD}(?:get|find|give|send|fetch|retrieve|provide|show)\s+me\s+(?:(?:a |the |all |full |complete )*(?:list|details|copy|records?|information|data|contents?|addresses|names|history|results|of|all)\b)",
-            r"\bon my (?:profile|account|behalf|timeline|page|feed|wall)\b",
+            rf"{OPENING}{OPERATE}\b\s+{REST}\bmy\s+(?:[\w'’-]+\s+){{0,4}}?{OWN_THING}\b",
+            rf"{OPENING}(?:book|reserve|schedule|order|buy|purchase|arrange|make|create|set|find|get|add|register|sign)\b\s+{REST}\b(?:for me|on my behalf|in my name)\b",
+            rf"{OPENING}(?:get|find|give|send|fetch|retrieve|provide|show)\s+me\s+(?:(?:a |the |all |full |complete )*(?:list|details|copy|records?|information|data|contents?|addresses|names|history|results|of|all)\b)",
+            rf"{OPENING}(?:post|publish|write|comment|share|tweet)\b\s+{REST}\bon my (?:profile|account|behalf|timeline|page|feed|wall)\b",
         ),
     ),
     Signal(
@@ -374,7 +526,7 @@ SIGNALS: Final = (
         talk=30,
         anchor=False,
         patterns=(
-            r"\b(?:hypothetically|in a (?:purely )?(?:fictional|hypothetical|imaginary|alternate) (?:scenario|world|story|universe|setting)|for (?:educational|research|academic|testing) purposes only|this is (?:just|only) an? (?:test|experiment|hypothetical|game|simulation|joke))\b",
+            r"\b(?:hypothetically|in (?:a|an|that) (?:\w+ )?(?:fictional|hypothetical|imaginary|alternate|theoretical) (?:scenario|world|story|universe|setting)|about a (?:\w+ )?(?:theoretical|fictional|hypothetical) world|for (?:educational|research|academic|testing) purposes only|this is (?:just|only) an? (?:test|experiment|hypothetical|game|simulation|joke))\b",
             r"\blet(?:'|’)?s play a game\b|\bwe(?:'re| are) (?:going to )?play(?:ing)? a game\b",
         ),
     ),
@@ -393,4 +545,8 @@ SIGNALS: Final = (
     ),
 )  # fmt: skip
 
-REASONS: Final = (*(each.reason for each in SIGNALS), "cannot be seen", "says so in full")
+CANNOT_BE_SEEN: Final = "cannot be seen"
+"""Stands in text that people are not shown."""
+SAYS_IN_FULL: Final = "says so in full"
+"""Names what an interface's label would not: amounts, names, addresses."""
+REASONS: Final = (*(each.reason for each in SIGNALS), CANNOT_BE_SEEN, SAYS_IN_FULL)
