@@ -40,7 +40,7 @@ OPENING: Final = rf"(?:^|[\n\r.!?:;\"“'‘>*])\s*(?:{_CONJUNCTIONS}[\s,:]+){{0
 LEAD: Final = any_of(
     rf"{_BREAK}(?:{_CONJUNCTIONS}[\s,:]+){{0,4}}",
     rf"\b{_CONJUNCTIONS}[\s,]+(?:{_CONJUNCTIONS}[\s,]+){{0,2}}",
-    rf"\b(?:you|u|{MODEL})(?:,)? (?:\w+ly )?{_OBLIGED} (?:now |also |first |then |please |always |only |\w+ly )?",
+    rf"\b(?:you|u|it|{MODEL})(?:,)? (?:\w+ly )?{_OBLIGED} (?:now |also |first |then |please |always |only |\w+ly )?",
     r"\bi(?:'d| would)? (?:want|need|like|order|command|ask|urge|require|instruct) you to (?:now |also )?",
     r"\b(?:remember|make sure|be sure|important|crucial|mandatory|necessary|time|your (?:job|task|goal|duty) is) to ",
     r"\b(?:instructions?|tasks?|goal|job|role|objective|orders?|mission) (?:now )?(?:is|are|was|will be) (?:now )?to ",
@@ -73,7 +73,7 @@ GIVEN: Final = any_of(
 )  # fmt: skip
 """Says of instructions that the agent has them already."""
 UNDO: Final = (
-    r"(?:ignor(?:e|ing)|disregard(?:ing)?|forget(?:ting)?|overrid(?:e|ing)|overrule|bypass(?:ing)?|neglect|overlook"
+    r"(?:ignore|disregard|forget|override|overrule|bypass|neglect|overlook"
     r"|set aside|put aside|lay aside|pay (?:no|zero) attention to|take no notice of|(?:do not|don'?t|don’t|never|stop|cease|quit) "
     r"(?:follow|obey|comply with|adhere to|listen to|stick to|heed|consider|respect|look (?:in|at))(?:ing)?"
     r"|stop (?:paying attention|adhering|listening|sticking) to|disobey|no longer (?:follow|obey)|unlearn|leave behind)"
@@ -124,7 +124,7 @@ SEND: Final = (
 )
 PRIVILEGED: Final = (
     r"(?:transfer|wire|pay (?:the|an?|my|your|for|out|them|him|her|all)|send|forward|e-?mail|upload|share|donate|withdraw|buy|purchase|sell|delete|erase|wipe|destroy"
-    r"|revoke|grant|unlock|disable|deactivate|cancel|reset|invite|export|leak|exfiltrate|publish|charge|disclose|reveal"
+    r"|revoke|grant|unlock|disable|deactivate|cancel|reset (?:the |your |my |all )?(?:\w+ )?(?:passwords?|accounts?|pin|credentials)|invite|export|leak|exfiltrate|publish|charge|disclose|reveal"
     r"|authori[sz]e|whitelist|approve|merge|overwrite|encrypt|shut ?down|hand (?:over|out)|book|download and run"
     r"|make a (?:payment|transfer|purchase|transaction|reservation|donation)|give (?:\w+ )?(?:access|permission|\w+ admin)"
     r"|open (?:the )?(?:\w+ )?(?:door|gate|lock|vault|window|attached link|safe)|create an? (?:new )?(?:user|account|admin)"

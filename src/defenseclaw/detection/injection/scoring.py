@@ -249,7 +249,7 @@ _TIED: Final = "ties a deed to the agent's task"
 _ADDRESSED: Final = "speaks to the model"
 """Together with the one before it is a frame so elaborate that what it wants need not be said."""
 _ALTERNATIVES: Final = (
-    frozenset({"overrides earlier instructions", "overrides earlier instructions, in another language", "sets earlier context aside"}),
+    frozenset({"overrides earlier instructions", "overrides earlier instructions, in another language", "sets earlier context aside", "wants everything forgotten"}),
     frozenset({"takes on a role without limits", "changes the role for good"}),
     frozenset({"speaks to the model", "says what an agent has to do"}),
     frozenset({"imitates the frame of a conversation", "imitates a turn of the conversation"}),

@@ -88,7 +88,7 @@ SIGNALS: Final = (
             rf"{_UNDO_LEAD}{WORDS}{_STRONG_OBJECT}",
             rf"{_UNDO_LEAD}(?:[\w'’-]+[\s,]+){{0,8}}?(?:your|all)\s+(?:previous|prior|earlier|original)\s+{INSTRUCTION}",
             rf"(?-i:\b(?:I(?:gnore|GNORE)|D(?:isregard|ISREGARD)|F(?:orget|ORGET)))\s+{WORDS}{_STRONG_OBJECT}",
-            rf"{LEAD}{DISCARD}\s+(?:all\s+)?(?:of\s+)?(?:the\s+|any\s+)?(?:{INSTRUCTION}|rules|orders)\s+{WORDS}{GIVEN}",
+            rf"{LEAD}{DISCARD}\s+(?:all|any|every|each)\s+(?:of\s+)?(?:the\s+)?(?:{INSTRUCTION}|rules|orders)\s+{WORDS}{GIVEN}",
             rf"{LEAD}{DISCARD}\s+(?:[\w-]+\s+){{0,3}}?(?:your\s+(?:\w+\s+){{0,2}}?(?:instructions|system prompt|directives|programming)|(?:previous|prior|earlier|preceding|original|initial)\s+(?:\w+\s+)?(?:instructions|directives|prompts?|orders|tasks))\b",
             rf"{LEAD}{DISCARD}\s+(?:[\w-]+\s+){{1,4}}?(?:out of|from|behind)\b(?: (?:your|ur) (?:head|mind|memory))?[^.!?\n]{{0,20}}?(?:your (?:head|mind|memory)|start (?:over|from))",
             rf"\b(?:contrary to|regardless of|in deviation from|deviating from|despite|irrespective of|notwithstanding|in spite of|against)\s+{WORDS}(?:(?:your|previous|prior|earlier)\s+(?:\w+\s+)?(?:instructions?|directives|orders|guidelines|rules)|{INSTRUCTION}\s+{WORDS}{GIVEN})",
@@ -116,7 +116,7 @@ SIGNALS: Final = (
     ),
     Signal(
         reason="sets earlier context aside",
-        data=50,
+        data=40,
         talk=50,
         patterns=(
             rf"{_UNDO_LEAD}{WORDS}(?:{PRIOR}\s+{WORDS}{WEAK_INSTRUCTION}|(?:the\s+)?(?:above|previous|foregoing|preceding)\b|{WEAK_INSTRUCTION}\s+{WORDS}{GIVEN})",
@@ -194,6 +194,7 @@ SIGNALS: Final = (
             rf"\b(?:answer|respond|reply|speak|talk|write|act|comply|assist|continue|operate)\b\s+(?:\w+\s+){{0,4}}?(?:without (?:any )?(?:\w+ )?(?:restrictions?|filters?|censorship|limitations?|moral\w*|ethic\w*|rules)|unfiltered|uncensored)",
             r"\bdo anything now\b|\b(?:dan|jailbreak|jailbroken|god|unrestricted|unfiltered|evil|chaos|sudo|dev(?:eloper)?) mode (?:is |has been |now )?(?:enabled|activated|unlocked|active)\b",
             rf"\b(?:you (?:have|can have|got|possess)|with|there are) (?:absolutely )?no (?:rules|restrictions|limits|limitations|filters|ethics|morals|guidelines|boundaries|safeguards)\b",
+            rf"{LEAD}(?:never|do not|don't|don’t) (?:ever )?(?:refuse|decline)\b(?: (?:any|to|an?)\b|\s*[.!,;]|\s*$)",
             rf"\byou (?:will|must|can|shall|may|are to)?\s?(?:never|not|cannot|can't)\s(?:be able to )?(?:refuse|decline|reject|deny|say no|censor)\b",
             rf"\byou (?:have|'ve|are|were) (?:been |finally |now |just )*(?:freed|liberated|unleashed|jailbroken|released|free) (?:from|of) (?:all |any |the |your )*(?:\w+ ){{0,2}}(?:rules?|restrictions?|limits?|limitations?|filters?|constraints?|"
             r"confines|openai|instructions|guidelines|programming|chains)",
@@ -220,7 +221,7 @@ SIGNALS: Final = (
     ),
     Signal(
         reason="wants everything forgotten",
-        data=50,
+        data=40,
         talk=100,
         claim=True,
         patterns=(
@@ -293,9 +294,10 @@ SIGNALS: Final = (
         data=60,
         talk=0,
         patterns=(
-            r"(?:\b(?:before|prior to|after|in order to|until)\s+|\bto\s+(?:continue|proceed|go on|keep going|resume|move on)\b\s*)(?:(?:you|the (?:assistant|agent|ai|model))\s+)?(?:(?:can|could|may|will|are able to|have)\s+)?"
+            r"(?:\b(?:before|prior to|after|in order to)\s+|\bto\s+(?:continue|proceed|go on|keep going|resume|move on)\b\s*)(?:(?:you|the (?:assistant|agent|ai|model))\s+)?(?:(?:can|could|may|will|are able to|have)\s+)?"
             r"(?:(?:finish|complet|solv|continu|proceed|perform|answer|respond|repl|fulfil\w*|accomplish|go on|carry out|process|handl|do|start|begin|resum)(?:e|y|ing|ed|ling|ying)?\s+)?(?:to\s+|with\s+|on\s+|out\s+|back\s+)*"
-            r"(?:(?:the|your|my|this|that|any|its|their|his|her|every|each|all|other|current|original|initial|main|primary|actual|user(?:'s|’s)?)\s+){0,3}(?:(?:user|human|owner)(?:'s|’s)?\b|tasks?\b|requests?\b|question\b|query\b|job\b|goal\b|"
+            r"(?:(?:(?:the|your|my|any|every|all|other|this|current|original|initial|main|primary|actual|user(?:'s|’s)?)\s+){0,3}tasks?\b|(?:(?:the|your|my|current|original|initial)\s+){0,2}(?:user|human|owner)(?:'s|’s)?\b|(?:the |your |my )?"
+            r"(?:(?:user(?:'s|’s)?|original|initial|current|actual) )+(?:requests?|question|query|job|goal)\b|(?:your|my) (?:requests?|question|query|job|goal)\b|"
             r"anything else\b)",
             r"\byour (?:current |original |main )?task (?:is|will|cannot|can't|can not)(?: be)? (?:not |only |never )?(?:be )?(?:complete|finished|done|solved|possible|completed)\w*\b",
             r"\b(?:task|question|request|query)s? (?:that )?(?:i|you were|the user|your user|was|were|we) (?:\w+ )?(?:gave|given|asked|assigned|sent|requested)\b",
@@ -315,6 +317,7 @@ SIGNALS: Final = (
             rf"(?:^|[\n\"'“>#*.!?(\[/-]\s*|@|\b(?:stop|listen|important|urgent|note|notice|warning)[,:!]\s+){MODEL}\s*(?:[:,!]|—)\s*(?:please|you\b|your\b|when|before|ignore|if you|now|do not|never|always|{PRIVILEGED}|{INFLUENCE}|run|call|visit|open|add|copy|stop)\b",
             r"\b(?:to|for) you,? (?:the )?(?:ai|gpt\S*|claude|gemini|chatgpt|assistant|model|llm|language model|agent|llama\S*|command\S*|mistral\S*)\b",
             r"\b(?:as|since|because) (?:an?|the) (?:ai|language|large language|virtual|digital)(?: \w+)? (?:assistant|agent|model|bot|system)?,? ?you\b",
+            r"\bto (?:the |all |any )?(?:ai|llms?|assistants?|ai (?:agent|assistant|model)s?|language models?|chat ?bots?)\s*:[ \t]*[A-Za-z]",
             r"\b(?:by|from|of) (?:the |all )?(?:ai|assistants?|(?:ai )?agents?|model|llm|chat ?bot)\s*:",
             *languages.ADDRESSED,
         ),
@@ -340,7 +343,7 @@ SIGNALS: Final = (
             rf"\bwithout\s+(?:the\s+|your\s+|any\s+)?{USER}(?:'s|’s)?\s+(?:knowing|noticing|knowledge|consent)\b|\bwithout mentioning (?:it|this|that)\b",
             rf"{LEAD}(?:do not|don'?t|don’t|never)\s+ask\s+(?:the\s+|your\s+)?{USER}\s*(?:[.!,;]|$|(?:first|about it|for (?:permission|confirmation|approval|consent))\b)",
             rf"\b(?:silently|secretly|quietly|covertly|discreetly|stealthily|in the background|behind the scenes)\b,?\s+{PRIVILEGED}\b",
-            rf"\b(?:keep|kept|hide|hidden|conceal|concealed)\s+(?:\w+\s+){{0,4}}?(?:from|secret|hidden|confidential|between us)\b(?:\s+(?:the\s+|your\s+)?{USER})?",
+            rf"\b(?:keep|kept|hide|hidden|conceal|concealed)\s+(?:\w+\s+){{0,4}}?(?:from\s+(?:the\s+|your\s+|any\s+)?{USER}|secret|hidden|confidential|between us)\b",
             rf"\b{USER}\s+(?:must|should|may|does|will|can|need|shall)\s?(?:not|n't|never)\s+(?:need to\s+|ever\s+)?(?:know|notice|find out|see|be (?:told|informed|aware|notified)|learn|realize|suspect)",
             r"\b(?:tell|inform|notify|alert) (?:no ?body|no one)\b|\bsay nothing (?:to|about)\b|\bnever mention (?:that you|this|it|any)\b|\bdo not (?:ask|wait) (?:for )?(?:the user|confirmation|permission|approval)",
             *languages.CONCEAL,
@@ -368,6 +371,7 @@ SIGNALS: Final = (
             rf"(?:{LEAD}|\b(?:and|then|to)\s+)(?:send|forward|e-?mail|upload|post|share|transmit|transfer|wire|pay|donate|invite|submit|make a (?:payment|transfer|donation|transaction)|bcc|cc|mail|add|leak|push|export|report|redirect)\b\s+{REST}{PLACE}",
             rf"(?:{LEAD}|\b(?:and|then)\s+)(?:transfer|wire|pay|donate|send|withdraw|deposit|charge)\s+{REST}(?:[$€£¥]\s?\d|\b\d[\d.,]*\s?(?:dollars?|eur\w*|usd|gbp|euros?|pounds?|btc|bitcoins?|francs?|yen))",
             *(rf"{verb}{PLACE}" for verb in languages.SEND[:5]),
+            rf"\b(?:musst|müssen|sollst|sollen)\b[^.!?\n]{{0,60}}?{PLACE}[^\s]*[^.!?\n]{{0,40}}?\b(?:senden|schicken|überweisen|weiterleiten|übermitteln)\b",
             rf"{languages.SEND[5]}(?:{PLACE}|密码|文件|邮件|凭证)",
         ),
     ),
@@ -376,7 +380,6 @@ SIGNALS: Final = (
         data=45,
         talk=0,
         deed=True,
-        anchor=False,
         patterns=(
             rf"{LEAD}(?:read|print|cat|show|open|dump|reply(?: only)? with|respond with|output|return|reveal|disclose|tell me|give me|include|attach|paste|append|copy|share|collect|hand over)\s+[^.!?\n]{{0,60}}?(?:{SECRET_PLACE}|\b(?:secrets?|tokens?|passwords?|(?:api|access|secret) keys?)\b)",
         ),
@@ -474,7 +477,7 @@ SIGNALS: Final = (
     ),
     Signal(
         reason="runs tools without asking",
-        data=60,
+        data=80,
         talk=40,
         deed=True,
         patterns=(
