@@ -35,7 +35,10 @@ MODEL: Final = (
     r"|a\.i\.|(?:chat ?)?bots?|chatbots?|assistants?|agents?|copilot|chatgpt|gpt(?:-?\d[\w.]*)?|claude(?: code)?"
     r"|gemini|llama|mistral|cursor|codex|model|automated (?:agent|reader|system)s?)"
 )
-OPENING: Final = rf"(?:^|[\n\r.!?:;\"“'‘>*])\s*(?:{_CONJUNCTIONS}[\s,:]+){{0,4}}"
+OPENING: Final = (
+    rf"(?:(?:^|[\n\r.!?:;\"“'‘>*])\s*(?:{_CONJUNCTIONS}[\s,:]+){{0,4}}|,\s*(?-i:Please)\s+)"
+    r"(?:(?:can|could|would|will) you (?:please |kindly )?|i (?:want|need|would like|'d like) you to )?"
+)
 """Where a sentence or a value begins."""
 LEAD: Final = any_of(
     rf"{_BREAK}(?:{_CONJUNCTIONS}[\s,:]+){{0,4}}",
@@ -146,7 +149,7 @@ OWN_THING: Final = (
     r"|repos?|phone|laptop|computer|(?:best |close |old )?friends?|cousin|brother|sister|mother|father|wife|husband|boss"
     r"|colleagues?|neighbou?rs?|partner|assistant|doctor|lawyer|accountant|return|keys?|tokens?|wi-?fi|network|router"
     r"|apps?|reservations?|bookings?|flights?|trips?|policy|policies|will|licen[cs]e|passport|identity|name|number|messages?"
-    r"|conversations?|chats?|tasks?|website|domain|workspace|organi[sz]ation|team|channel|group|software|system|smart \w+)"
+    r"|conversations?|chats?|tasks?|website|domain|workspace|organi[sz]ation|residence|holdings?|shipments?|packages?|parcels?|deliver(?:y|ies)|robot|facebook|twitter|instagram|linkedin|paypal|amazon|google|dropbox|slack|github|team|channel|group|software|system|smart \w+)"
 )
 OPERATE: Final = (
     r"(?:transfer|wire|pay|send|donate|deposit|withdraw|buy|purchase|sell|order|book|reserve|schedule|cancel|grant|give"
@@ -155,7 +158,7 @@ OPERATE: Final = (
     r"|provide|forward|e-?mail|post|upload|download|install|run|execute|create|add|invite|register|sign|subscribe"
     r"|unsubscribe|export|copy|move|submit|check|make|arrange|message|assign|authori[sz]e|approve|transmit|use|save"
     r"|store|collect|gather|extract|obtain|locate|identify|publish|initiate|start|stop|trigger|control|adjust|report"
-    r"|generate|compile|analy[sz]e|query|request|manage|replace|format|encrypt|tag|follow|block|terminate|revoke|ship)"
+    r"|generate|compile|analy[sz]e|query|request|manage|replace|format|encrypt|tag|follow|block|terminate|revoke|ship|dispatch|redirect|guide|check)"
 )
 
 _LIMITS: Final = (

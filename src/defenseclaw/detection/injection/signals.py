@@ -91,7 +91,7 @@ SIGNALS: Final = (
             rf"{LEAD}{DISCARD}\s+(?:all|any|every|each)\s+(?:of\s+)?(?:the\s+)?(?:{INSTRUCTION}|rules|orders)\s+{WORDS}{GIVEN}",
             rf"{LEAD}{DISCARD}\s+(?:[\w-]+\s+){{0,3}}?(?:your\s+(?:\w+\s+){{0,2}}?(?:instructions|system prompt|directives|programming)|(?:previous|prior|earlier|preceding|original|initial)\s+(?:\w+\s+)?(?:instructions|directives|prompts?|orders|tasks))\b",
             rf"{LEAD}{DISCARD}\s+(?:[\w-]+\s+){{1,4}}?(?:out of|from|behind)\b(?: (?:your|ur) (?:head|mind|memory))?[^.!?\n]{{0,20}}?(?:your (?:head|mind|memory)|start (?:over|from))",
-            rf"\b(?:contrary to|regardless of|in deviation from|deviating from|despite|irrespective of|notwithstanding|in spite of|against)\s+{WORDS}(?:(?:your|previous|prior|earlier)\s+(?:\w+\s+)?(?:instructions?|directives|orders|guidelines|rules)|{INSTRUCTION}\s+{WORDS}{GIVEN})",
+            rf"\b(?:contrary to|regardless of|in deviation from|deviating from|despite|irrespective of|notwithstanding|in spite of|against)\s+{WORDS}(?:what you(?:'ve|’ve| have)? (?:been |were )?(?:told|instructed)|(?:your|previous|prior|earlier)\s+(?:\w+\s+)?(?:instructions?|directives|orders|guidelines|rules)|{INSTRUCTION}\s+{WORDS}{GIVEN})",
             r"\b(?:all|any) (?:of the )?(?:previous|prior|earlier|above) (?:information|instructions?|content|text|statements?)\b[^.!?\n]{0,40}?\b(?:is|are) (?:not (?:\w+ )?(?:relevant|valid|great|true|important)|irrelevant|wrong|false|void|invalid|useless)",
             r"\bi (?:g n o r e)\b|\bi g n o r e\b|\bd i s r e g a r d\b|\bf o r g e t\b|\br e v e a l\b|\bi n s t r u c t i o n|\bs a y t h a t\b|\bs y s t e m p r o m p t\b",
             rf"{_UNDO_LEAD}(?:what\s+)?(?:the\s+)?(?:system prompt|system message|developers?(?:'s?)? (?:message|instructions?)"
@@ -99,10 +99,12 @@ SIGNALS: Final = (
             rf"\b(?:previous|prior|earlier|above|original|your)\s+(?:\w+\s+)?(?:{INSTRUCTION})\s+(?:above\s+)?(?:are|is|have been|has been"
             r"|were|was|do not|don't|no longer)\s+(?:now\s+|hereby\s+|all\s+)?(?:void|cancell?ed|invalid\w*|obsolete|no longer|superseded|revoked|overrid\w+"
             r"|overwritten|null|replaced|lifted|suspended|deleted|wrong|outdated|irrelevant|just a test|appl(?:y|ies))",
+            r"\byour (?:instructions|rules|guidelines|directives|programming) (?:are|is) now\b",
             rf"\b(?:all|any|your)\s+(?:previous|prior|earlier|above|original)\s+(?:{WEAK_INSTRUCTION})\s+(?:are|is|have been|has been|were)\s+"
             r"(?:now\s+|hereby\s+|all\s+)?(?:void|cancell?ed|invalid\w*|obsolete|superseded|revoked|overrid\w+|lifted|suspended)",
             rf"\byou (?:no longer|do not|don't|don’t|need not|needn't|must not|must no longer|are no longer|are not|should not|should no longer)\s+(?:have to |need to |required to |bound (?:to|by) |obliged to |supposed to )*"
             rf"(?:follow |obey |respect |adhere to |comply with |listen to )?(?:(?:the|any|all|your) )*(?:(?:previous|prior|earlier|original|old|above|initial) (?:\w+ )?(?:{INSTRUCTION}|rules)|your (?:\w+ )?(?:instructions|programming|guidelines))\b",
+            rf"\bpretend (?:to have|you have|you've|that you have) (?:forgotten|unlearned|lost) {WORDS}(?:{INSTRUCTION}|rules|restrictions|training|everything)\b",
             r"\byou (?:forget|ignore|disregard) (?:all )?(?:of )?your (?:\w+ )?(?:instructions|rules|guidelines|programming)\b",
             r"\b(?:everything|anything|all)\s+(?:\w+\s+){0,3}?(?:before|above|so far)\s+(?:\w+\s+){0,3}?(?:was|is)\s+(?:\w+\s+){0,3}?(?:test|joke|fake|void|wrong|irrelevant)",
         ),
@@ -118,9 +120,10 @@ SIGNALS: Final = (
         reason="sets earlier context aside",
         data=40,
         talk=50,
+        claim=True,
         patterns=(
             rf"{_UNDO_LEAD}{WORDS}(?:{PRIOR}\s+{WORDS}{WEAK_INSTRUCTION}|(?:the\s+)?(?:above|previous|foregoing|preceding)\b|{WEAK_INSTRUCTION}\s+{WORDS}{GIVEN})",
-            rf"{_UNDO_LEAD}(?:all|everything|anything)\b",
+            rf"{_UNDO_LEAD}(?:all|everything|anything|any (?:previous|prior|earlier))\b",
             r"\b(?:forget|ignore|disregard|abandon|erase|delete) (?:what|everything|all|anything)(?: that)? (?:i|we|you|they) (?:just |have |had )?(?:said|know|wrote|discussed|think)\b",
             rf"(?:{LEAD})(?:abandon|discard|drop|erase|forget|delete|lose) (?:all )?(?:of )?your (?:thoughts|knowledge|memor\w+|beliefs|opinions|context|history)",
             rf"\b(?:previous|prior|earlier|above)\s+(?:{WEAK_INSTRUCTION})\s+(?:are|is|have been|no longer|do not)\s+(?:void|cancell?ed|invalid|obsolete|apply|appl(?:y|ies))",
@@ -173,8 +176,12 @@ SIGNALS: Final = (
             rf"(?:{LEAD})(?:repeat|print|output|show(?: me)?|recite|return|display|spell(?: check)?)\s+(?:\w+\s+){{0,3}}?(?:previous|preceding|above|earlier|initial|first|prior)\s+(?:\w+\s+){{0,2}}?(?:texts?|prompts?|instructions?|words|sentences|tokens)\b",
             r"\bwhat\s+(?:was|is|were|are)\s+(?:written |said )?(?:at the (?:beginning|start|top) of|above|before) (?:this|the) (?:prompt|conversation|message|document|text)\b",
             r"\bwhat\s+(?:was|is|were|are)\s+your\s+(?:\w+\s+){0,2}?(?:prompt|(?:first|initial|original|previous|hidden|secret|exact|system)\s+(?:instructions?|prompts?|sentence|message))\b",
+            r"\bwhat (?:are|is|were|was) (?:the )?(?:\w+ ){0,3}?(?:sentences?|words?|lines?|paragraphs?|tokens?) (?:before|above|preceding) (?:this|the|my)\b",
             r"\bwhat (?:were|are|have) you (?:been )?(?:told|instructed|programmed|given)(?: not)? to (?:not |never )?(?:say|do|reveal|tell|talk|answer)",
             rf"(?:{LEAD}|\b(?:can|could|would|will) you |\bto )(?:please )?(?:reveal|show|print|output|display|repeat|tell|leak|disclose|dump|recite)(?:\s+(?:me|us|out|back|the|all|of|about|full|complete|entire|exact|contents?|text|whole))*\s+your\s+(?:\w+\s+)?prompts?\b",
+            rf"{LEAD}(?:repeat|recite|print(?: out)?|output) (?:all (?:of )?(?:the |your )?|the )(?:\w+ )?instructions(?: (?:given|formatted|verbatim|as|in|above|word|you|to)\b|\s*[.!,]|\s*$)",
+            r"\b(?:password|secret|key|flag|code|word|phrase)s? (?:that |which )?you (?:have been|were|are|'ve been|must|should) (?:\w+ )?(?:told |instructed |asked |supposed |forbidden |allowed )?(?:to )?(?:not |never )(?:to )?(?:reveal|share|tell|disclose|give|say)",
+            r"\b(?:tell|give|show|reveal|spell|say|print|write|encode|share|what is|what's|guess|disclose)\b(?: me| us| out)*(?: the)? (?:your (?:secret|hidden)? ?(?:password|passphrase|secret|secret word|secret key|flag)|the secret (?:password|word|phrase|passphrase))\b",
             r"\bwhat are your (?:\w+ )?(?:instructions|guidelines|directives)\s*(?:[?.!]|$)",
             r"\bwhat were you told not to\b|\bbegin(?:ning|s)? with [\"“']you are\b|\bstarting with [\"“']you are\b|\bfrom [\"“']you are\b",
             r"\b(?:the|your) (?:prompt|system prompt|initial prompt) (?:text|above|verbatim|word for word)\b",
@@ -194,6 +201,8 @@ SIGNALS: Final = (
             rf"\b(?:answer|respond|reply|speak|talk|write|act|comply|assist|continue|operate)\b\s+(?:\w+\s+){{0,4}}?(?:without (?:any )?(?:\w+ )?(?:restrictions?|filters?|censorship|limitations?|moral\w*|ethic\w*|rules)|unfiltered|uncensored)",
             r"\bdo anything now\b|\b(?:dan|jailbreak|jailbroken|god|unrestricted|unfiltered|evil|chaos|sudo|dev(?:eloper)?) mode (?:is |has been |now )?(?:enabled|activated|unlocked|active)\b",
             rf"\b(?:you (?:have|can have|got|possess)|with|there are) (?:absolutely )?no (?:rules|restrictions|limits|limitations|filters|ethics|morals|guidelines|boundaries|safeguards)\b",
+            rf"\b(?:an? )?(?:ai|model|assistant|chat ?bot|llm|language model) (?:without|with no|that has no|who has no) (?:any )?(?:ethics|morals?|rules|restrictions|filters?|limits|limitations|guidelines|safeguards|censorship)\b",
+            r"\b(?:do not|don't|doesn't|does not) care about (?:\w+ ){0,3}?(?:laws?|morals?|ethics|rules|consequences|policies)\b",
             rf"{LEAD}(?:never|do not|don't|don’t) (?:ever )?(?:refuse|decline)\b(?: (?:any|to|an?)\b|\s*[.!,;]|\s*$)",
             rf"\byou (?:will|must|can|shall|may|are to)?\s?(?:never|not|cannot|can't)\s(?:be able to )?(?:refuse|decline|reject|deny|say no|censor)\b",
             rf"\byou (?:have|'ve|are|were) (?:been |finally |now |just )*(?:freed|liberated|unleashed|jailbroken|released|free) (?:from|of) (?:all |any |the |your )*(?:\w+ ){{0,2}}(?:rules?|restrictions?|limits?|limitations?|filters?|constraints?|"
@@ -225,7 +234,8 @@ SIGNALS: Final = (
         talk=100,
         claim=True,
         patterns=(
-            r"\b(?:forget|ignore|disregard|erase) (?:about )?everything (?:that )?(?:you (?:know|have learned|learned)|(?:i|we) (?:have )?said (?:before|so far|above|earlier))\b",
+            r"\b(?:forget|ignore|disregard|erase) (?:about )?everything (?:that )?(?:you (?:know|have learned|learned)|(?:i|we) (?:have )?(?:said|told you) (?:before|so far|above|earlier|previously))\b",
+            rf"{LEAD}(?:forget|ignore|disregard) what(?:'s|’s| is| was| comes| came| stands)? (?:written |said |stated )?(?:above|before)\b",
             r"\bforget (?:about )?(?:all|everything|anything)(?:\s+(?:about it|now|else|you know|that))?(?:\s*[.!,]|\s*$|\s+and\b)",
             rf"{LEAD}(?:ignore|disregard|forget)\s+(?:all|everything|anything|(?:the )?above)\s*(?:[,;!–—-]|\b(?:and|just|but|now|then)\b)",
             r"(?-i:\b(?:FORGET|IGNORE|DISREGARD|Forget|Ignore|Disregard))\s+(?:all|everything|anything)\b\s*(?:[,;!–—-]|\b(?:and|just|you|that)\b)",
@@ -238,7 +248,30 @@ SIGNALS: Final = (
         claim=True,
         patterns=(
             r"\bthis is (?:not|no) (?:an? )?(?:prompt injection|jail ?break|injection|attack)\b",
+            r"\bplay a game (?:where|in which) (?:you|i)\b[^.!?\n]{0,40}?\b(?:every|always|only|whatever|must|never)\b",
             r"\b(?:attention|achtung|atención|warning)\s*[-–!:.,]+\s*(?:stop|stopp|halt|alto)\b",
+            r"\b(?:stop|stopp)\s*[-–:]\s*(?:now )?(?:write|say|print|output|tell|answer|schreibe?)\b",
+        ),
+    ),
+    Signal(
+        reason="declares the task finished",
+        data=0,
+        talk=50,
+        claim=True,
+        patterns=(
+            r"\b(?:that (?:is|was) (?:done|enough|settled|okay? before)|you(?: have|'ve|’ve) (?:passed|outdone yourself))\s*[.!,\n]",
+            r"\byou(?: have|'ve|’ve)? passed the (?:\w+ )?test\b",
+            r"\bdas (?:ist|war|hat) (?:schon mal )?(?:erledigt|ok|genug|genügt)\b|\bdas genügt\b|\b(?:hast|haben) (?:du|sie) den \w+ test bestanden\b|\bdamit hast du dich selbst übertroffen\b|\bzu (?:ihrer|deiner) \w+ leistung\b|\bon your \w+ (?:performance|achievement)\b",
+        ),
+    ),
+    Signal(
+        reason="brings up another task",
+        data=20,
+        talk=50,
+        anchor=False,
+        patterns=(
+            r"\b(?:another|the following|a new|(?:a )?great new|second|next|further|one more) (?:tasks?|challenge|test|assignment|exercise)\b",
+            r"\b(?:einer weiteren|weitere|folgender|folgenden|neue[rn]?|der zweite|nächste[rn]?) (?:aufgaben?|herausforderung|test|auftrag)\b",
         ),
     ),
     Signal(
@@ -376,6 +409,16 @@ SIGNALS: Final = (
         ),
     ),
     Signal(
+        reason="has something looked up and sent away",
+        data=80,
+        talk=0,
+        deed=True,
+        patterns=(
+            rf"{OPENING}(?:retrieve|get|list|search|look up|fetch|query|access|collect|find|gather|extract|obtain|check|generate|compile)\b\s+{REST}\b(?:and|then|afterwards|once \w+)\b,?\s+(?:then\s+|also\s+)?(?:send|e-?mail|forward|share|transmit|mail|post|upload)\s+"
+            rf"(?:it|them|this|these|those|(?:all )?(?:the|its|their|a) (?:\w+ )?(?:details|info\w*|lists?|data|summary|results?|files?|reports?|contents?|copy|records?))\b{REST}{PLACE}",
+        ),
+    ),
+    Signal(
         reason="asks for secrets",
         data=45,
         talk=0,
@@ -411,7 +454,7 @@ SIGNALS: Final = (
     Signal(
         reason="sets the provided documents aside",
         data=0,
-        talk=50,
+        talk=80,
         claim=True,
         patterns=(
             rf"(?:{LEAD}|\b(?:disregarding|ignoring)\s+|\b(?:do not|don'?n?t|never|not)\s+)(?:{UNDO}\s+|use |answer (?:the question )?(?:according to|based on|from|by) |rely on |by |look (?:in|at|into) )?(?:all |any |the |every |your )*(?:provided |given |above |previous )?(?:documents?|articles?|sources?|context)\s+(?:provided|given|above)\b",
