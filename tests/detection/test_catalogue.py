@@ -1,4 +1,4 @@
-"""Rules about capture hosts, identity files, personal data and loss: their examples, counts and profiles."""
+"""Rules about capture hosts, identity files, personal data, loss, techniques: examples and profiles."""
 
 import json
 from dataclasses import replace
@@ -11,7 +11,7 @@ from defenseclaw.detection.engine import detect, run
 from defenseclaw.detection.ruleset import INTERNAL_FAULT, Example
 from defenseclaw.vocabulary import EventKind, HostContext, Severity
 
-CATEGORIES = {"c2": 18, "cognitive-file": 9, "enterprise-data": 16, "destructive": 34}
+CATEGORIES = {"c2": 18, "cognitive-file": 9, "enterprise-data": 16, "destructive": 34, "technique": 13}
 RULES = packs.load("strict")
 """The profile in which every rule is on."""
 OWN = [rule for rule in RULES.rules.values() if rule.category in CATEGORIES]

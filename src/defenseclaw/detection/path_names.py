@@ -201,6 +201,16 @@ PROJECT_CORE: Final = frozenset(
 )
 """Directories of a project that hold what nobody can make again."""
 
+LOG_TREES: Final = ("/var/log", "/var/audit", "/var/run/utmp", "/run/utmp")
+CORE_LOGS: Final = frozenset(
+    {
+        "syslog", "messages", "auth", "secure", "security", "kern", "system", "daemon", "wtmp", "btmp",
+        "lastlog", "utmp", "faillog", "audit", "cron", "maillog", "mail", "boot", "ufw", "sudo", "install",
+        "tallylog", "wtmpx",
+    }
+)  # fmt: skip
+"""Logs, without their ``.log``, that say who did what."""
+
 # ---- names below a home -----------------------------------------------------------------------------
 
 HOME_FILES: Final[dict[str, _Classes]] = {
@@ -312,6 +322,7 @@ HOME_FILES: Final[dict[str, _Classes]] = {
         .zlogin
         .zlogout
         .kshrc
+        .shrc
         .cshrc
         .tcshrc
         .login
@@ -390,7 +401,7 @@ SYSTEM_FILES: Final[dict[str, _Classes]] = {
         "etc_shadow",
         "/etc/shadow\n/etc/gshadow\n/etc/shadow-\n/etc/gshadow-\n/etc/master.passwd\n/etc/security/opasswd",
     ),
-    **_each("etc_sudoers", "/etc/sudoers\n/etc/sudoers.d\n/etc/doas.conf"),
+    **_each("etc_sudoers", "/etc/sudoers\n/etc/sudoers.d\n/etc/doas.conf\n/usr/local/etc/sudoers"),
     **_each("sshd_config", "/etc/ssh/sshd_config"),
     **_each("preload_config", "/etc/ld.so.preload\n/etc/ld.so.conf\n/etc/environment"),
     **_each(
@@ -446,6 +457,7 @@ SYSTEM_PREFIXES: Final[dict[str, tuple[tuple[str, _Classes], ...]]] = {
     ),
     "library": (
         ("/library/launchagents", frozenset({"autostart"})),
+        ("/library/startupitems/", frozenset({"autostart"})),
         ("/library/launchdaemons", frozenset({"autostart"})),
         ("/library/keychains", frozenset({"keyring"})),
     ),

@@ -142,6 +142,13 @@ TRAITS: Final[dict[str, str]] = {
     "secret_value": "prints a secret value from a store or vendor program",
     "cloud_destroy": "deletes cloud or cluster resources",
     "database_destroy": "drops, truncates or flushes a database",
+    # techniques
+    "credential_hunt": "searches the whole machine, or homes, for files or text that hold credentials",
+    "attack_tool": "a program made to take over machines or their credentials",
+    "module_load": "loads a kernel module from a file",
+    "trust_anchor": "adds a certificate that all programs then trust",
+    "login_hook": "sets a program that runs at every log-in",
+    "runs_later": "hands a command over to be run at another time",
     # what is lost
     "changes_lost": "uncommitted changes or files that no commit holds are discarded",
     "stash_lost": "work that was put aside is dropped",
@@ -216,6 +223,7 @@ PATH_CLASSES: Final[dict[str, str]] = {
     "preload_config": "/etc/ld.so.preload and kin",
     "hosts_file": "/etc/hosts or resolv.conf",
     "system_log": "a log or accounting file of the system",
+    "core_log": "a log that says who did what (syslog, auth.log, wtmp, journal …), or all logs at once",
     "windows_hive": "SAM, SECURITY or SYSTEM",
     # credentials
     "credential": "holds secrets: the umbrella over every class of this group",

@@ -20,6 +20,7 @@ from defenseclaw.detection.programs import (
     packages,
     secrets,
     system,
+    techniques,
     vcs,
     windows,
 )
@@ -109,6 +110,7 @@ def _describe(program: str, words: tuple[str, ...]) -> Act:
     else:
         row.describe(act)
         losses.add(act)
+        techniques.add(act)
     return act
 
 

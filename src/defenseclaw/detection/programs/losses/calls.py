@@ -91,13 +91,13 @@ def is_preview(act: Act) -> bool:
     return False
 
 
-def apply(act: Act, rows: tuple[Call, ...]) -> None:
-    """Add the traits of every row that a call has."""
+def apply(act: Act, rows: tuple[Call, ...], operation: str = "delete") -> None:
+    """Add the traits of every row that a call has, and the operation they come to."""
     words = [word.lower() for word in act.operands]
     options = options_of(act)
     for row in rows:
         if row.matches(act, words, options):
-            act.does("delete")
+            act.does(operation)
             act.is_(*row.traits)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -69,9 +70,13 @@ _VERBS: Final = (
     "down",
 )
 _MAX_WORDS: Final = 6
-_NOTHING_LOST: Final = frozenset(
-    {"delete-message", "delete-message-batch", "remove-tags", "remove-tags-from-resource", "delete-tags"}
+_NOTHING_LOST: Final = frozenset({"delete-message", "delete-message-batch"})
+"""Calls that only take away what was read."""
+_SETTING: Final = re.compile(
+    r"rule|polic|tag|label|binding|role|permission|timer|token|scope-?map|associat|attach|alarm|dashboard|webhook"
+    r"|replicat|acl|member|metadata|health|alias|extension|component|completion|context|config|setting|cache|^task"
 )
+"""Words of calls that take away a setting, which can be made again from what is known."""
 
 _AWS: Final[Mapping[str, str]] = {
     "s3": "storage_lost",
@@ -161,7 +166,7 @@ _OTHERS: Final[Mapping[str, str]] = {
 def _verb(words: list[str]) -> str:
     """Return the first word that destroys, empty when a harmless verb stands before it."""
     for word in words[:_MAX_WORDS]:
-        if word in _NOTHING_LOST:
+        if word in _NOTHING_LOST or _SETTING.search(word):
             return ""
         if any(word == verb or word.startswith((f"{verb}-", f"{verb}_")) for verb in _VERBS) or word.endswith(
             (":destroy", ":delete", ":remove", ":reset")
