@@ -174,8 +174,9 @@ class _Lanes:
         found: list[tuple[Passage, View]] = []
         for view in views(scanned):
             if view.note != "joined":
-                unseen = view.note == "encoded"
-                found += ((each, view) for each in passages(view.text, channel, unseen=unseen))
+                with self.guarded("instructions"):
+                    for passage in passages(view.text, channel, unseen=view.note == "encoded"):
+                        found.append((passage, view))
         for passage, view in sorted(found, key=lambda each: -each[0].score):
             for rule, (start, end) in self.rules.instructions.holding(passage, view.text, self.event.kind):
                 self._add_instruction(rule, passage, view.text[start:end])

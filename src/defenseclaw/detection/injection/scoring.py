@@ -17,6 +17,7 @@ import re2
 
 from defenseclaw.detection.injection.context import is_hidden, is_mentioned
 from defenseclaw.detection.injection.lexicon import PLACE
+from defenseclaw.detection.patterns import PatternOverload
 from defenseclaw.detection.injection.signals import CANNOT_BE_SEEN, SAYS_IN_FULL, SIGNALS, Signal
 
 CERTAIN: Final = 100
@@ -97,6 +98,7 @@ class _Patterns:
         return numbers[:-1]
 
     def places(self, number: int, text: str) -> Iterator[tuple[int, int]]:
+        """Yield at most :data:`MAX_PLACES` places of one pattern."""
         for count, found in enumerate(_compiled(self._each[number][1]).finditer(text)):
             if count >= MAX_PLACES:
                 return
@@ -150,15 +152,28 @@ def passages(
         channel: Whether orders are expected in it.
         unseen: The whole text was hidden from people (tag characters, an encoded block).
         classifier: A second opinion, asked only for passages with a signal.
+
+    Raises:
+        PatternOverload: There were more signals than are looked at, and none of those seen was certain.
     """
     anchors = _anchors(channel)
-    spots = sorted(place for number in anchors.matching(text) for place in anchors.places(number, text))
+    spots: list[tuple[int, int]] = []
+    overload = certain = False
+    for number in anchors.matching(text):
+        found = list(anchors.places(number, text))
+        overload |= len(found) == MAX_PLACES
+        spots += found
+    spots.sort()
     for count, (low, high) in enumerate(_windows(spots, len(text))):
         if count >= MAX_PASSAGES:
-            return
+            overload = True
+            break
         passage = _judge(text, low, high, channel, unseen, classifier)
         if passage is not None:
+            certain |= passage.is_certain
             yield passage
+    if overload and not certain:
+        raise PatternOverload
 
 
 def _windows(spots: list[tuple[int, int]], length: int) -> Iterator[tuple[int, int]]:

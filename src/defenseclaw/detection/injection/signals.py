@@ -63,7 +63,7 @@ _STRONG_OBJECT: Final = (
     rf"(?:{PRIOR}\s+{WORDS}{INSTRUCTION}|{INSTRUCTION}\s+{WORDS}{GIVEN}"
     rf"|(?:your|ur)\s+(?:[\w-]+\s+){{0,3}}?(?:{INSTRUCTION}|rules|orders|training|constraints|limitations|restrictions|directions"
     rf"|commands|polic(?:y|ies)|task\b|role\b)"
-    rf"|{PRIOR}\s+(?:[\w-]+\s+){{0,2}}?(?:rules|commands|orders|directions|tasks|assignments)\b"
+    rf"|{PRIOR}\s+(?:[\w-]+\s+){{0,2}}?(?:rules|commands|orders|directions|tasks?|assignments?)\b"
     rf"|(?:all|any|every|each)\s+(?:of\s+)?(?:the\s+|these\s+|those\s+)?(?:{INSTRUCTION}|rules)"
     rf"(?:\s+(?:and|or)\s+\w+)?(?:\s*$|\s*[.!;,]|\s+and\b|\s+[-–—]\s)"
     rf"|(?:rules?|commands?|orders?|directions|tasks?|assignments?|guidelines?)\s+{WORDS}{GIVEN}"
@@ -352,6 +352,7 @@ SIGNALS: Final = (
             r"\b(?:as|since|because) (?:an?|the) (?:ai|language|large language|virtual|digital)(?: \w+)? (?:assistant|agent|model|bot|system)?,? ?you\b",
             r"\bto (?:the |all |any )?(?:ai|llms?|assistants?|ai (?:agent|assistant|model)s?|language models?|chat ?bots?)\s*:[ \t]*[A-Za-z]",
             r"\b(?:by|from|of) (?:the |all )?(?:ai|assistants?|(?:ai )?agents?|model|llm|chat ?bot)\s*:",
+            rf"\b(?:when(?:ever)?|if|once|as soon as) (?:the|an?|any|your) (?:ai|llm|language model|assistant|agent|chat ?bot|model)s? (?:reads?|sees?|process(?:es)?|summari[sz]es?|parses?) (?:this|it)\b",
             *languages.ADDRESSED,
         ),
     ),
@@ -458,7 +459,7 @@ SIGNALS: Final = (
         claim=True,
         patterns=(
             rf"(?:{LEAD}|\b(?:disregarding|ignoring)\s+|\b(?:do not|don'?n?t|never|not)\s+)(?:{UNDO}\s+|use |answer (?:the question )?(?:according to|based on|from|by) |rely on |by |look (?:in|at|into) )?(?:all |any |the |every |your )*(?:provided |given |above |previous )?(?:documents?|articles?|sources?|context)\s+(?:provided|given|above)\b",
-            r"\b(?:disregarding|ignoring|ignore|disregard|forget) (?:all |any |the |these )*(?:provided |given |above )?(?:documents|articles|sources|context)\b|\bnot (?:by|from|according to|based on) the (?:provided )?(?:articles|documents|sources|context)\b",
+            r"\b(?:disregarding|ignoring|ignore|disregard|forget) (?:all |any |the |these )*(?:provided |given |above )?(?:documents|articles|sources|context)(?:\s*[.,;!?]|\s*$|\s+(?:and|but|provided|given)\b)|\bnot (?:by|from|according to|based on) the (?:provided )?(?:articles|documents|sources|context)\b",
         ),
     ),
     Signal(
