@@ -124,6 +124,7 @@ CATEGORY_KINDS: Final[Mapping[str, frozenset[EventKind]]] = {
     "c2": _TOOL_CALL,
     "cognitive-file": _TOOL_CALL,
     "destructive": _TOOL_CALL,
+    "technique": _TOOL_CALL,
     "trust-exploit": TEXT_KINDS | {EventKind.ASSET},
     "secret": _EVERYTHING,
     "enterprise-data": _EVERYTHING,
