@@ -13,12 +13,30 @@ from defenseclaw.vocabulary import EventKind, HostContext, Severity
 HOST = HostContext(home="/home/dev", data_dir="/home/dev/.defenseclaw")
 OWN = [rule for rule in packs.load("default").rules.values() if rule.category == "trust-exploit"]
 RULES = RuleSet(OWN)
-CATALOGUE = """
-TRUST-AUTHORITY TRUST-MAINTENANCE TRUST-SAFETY-OVERRIDE TRUST-NEW-INSTRUCTIONS TRUST-IGNORE-PREVIOUS
-TRUST-DISREGARD TRUST-JAILBREAK TRUST-PRETEND TRUST-FORGET TRUST-NEW-INSTRUCT-PREFIX TRUST-OVERRIDE-INSTRUCT
-TRUST-FROM-NOW-ON TRUST-SWITCH-MODE TRUST-PROMPT-EXTRACT TRUST-FICTIONAL TRUST-NO-ETHICS TRUST-TOOL-MANIP
-TRUST-PERSONA TRUST-DELIMITER TRUST-OUTPUT-CONSTRAINT TRUST-PAYLOAD-SPLIT OBFUSC-UNICODE-ZWSP
-""".split()
+CATALOGUE = {
+    "TRUST-AUTHORITY",
+    "TRUST-MAINTENANCE",
+    "TRUST-SAFETY-OVERRIDE",
+    "TRUST-NEW-INSTRUCTIONS",
+    "TRUST-IGNORE-PREVIOUS",
+    "TRUST-DISREGARD",
+    "TRUST-JAILBREAK",
+    "TRUST-PRETEND",
+    "TRUST-FORGET",
+    "TRUST-NEW-INSTRUCT-PREFIX",
+    "TRUST-OVERRIDE-INSTRUCT",
+    "TRUST-FROM-NOW-ON",
+    "TRUST-SWITCH-MODE",
+    "TRUST-PROMPT-EXTRACT",
+    "TRUST-FICTIONAL",
+    "TRUST-NO-ETHICS",
+    "TRUST-TOOL-MANIP",
+    "TRUST-PERSONA",
+    "TRUST-DELIMITER",
+    "TRUST-OUTPUT-CONSTRAINT",
+    "TRUST-PAYLOAD-SPLIT",
+    "OBFUSC-UNICODE-ZWSP",
+}
 
 
 def examples(which):
@@ -32,7 +50,7 @@ def found(example):
 
 
 def test_the_catalogue_is_whole():
-    assert set(CATALOGUE) <= {rule.id for rule in OWN}
+    assert {rule.id for rule in OWN} >= CATALOGUE
 
 
 @pytest.mark.parametrize(("rule", "example"), examples("flags"))
@@ -70,14 +88,14 @@ def test_a_wording_narrows_and_comes_first():
 
 @pytest.mark.parametrize("wording", ["(", "(?=x)", "x" * 3000], ids=["unclosed", "not RE2", "too long"])
 def test_a_bad_wording_is_refused_by_rule(wording):
-    with pytest.raises(PackError, match="^R: wording"):
+    with pytest.raises(PackError, match=r"^R: wording"):
         RuleSet([rule(wording=wording)])
 
 
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("signals: [reads minds]", "'reads minds' is not one of"),
+        ("signals: [reads minds]", "reads minds"),
         ("signals: claims authority", "a list with at least one entry is needed"),
         ("pattern: x\nwording: y", "narrows signals, and there are none"),
     ],

@@ -1,4 +1,4 @@
-"""Instructions to the agent: found by what they do, however they are dressed; not where they are mentioned."""
+"""Instructions to the agent: found by what they do, however they are dressed, and not where mentioned."""
 
 import base64
 import html
@@ -174,34 +174,9 @@ def test_work_is_bounded():
 
 
 FRAGMENTS = st.sampled_from(
-    [
-        "Ignore ",
-        "all ",
-        "previous ",
-        "instructions",
-        ".",
-        "\n",
-        "'",
-        '"',
-        "`",
-        "<!--",
-        "my ",
-        "send ",
-        "AI: ",
-        "@",
-    ]
-    + [
-        "a@b.example ",
-        "<|im_start|>",
-        "\u200b",
-        "忽略",
-        "the user ",
-        "password ",
-        "must ",
-        "```",
-        "\\u0041",
-        "%41",
-    ]
+    ["Ignore ", "all ", "previous ", "instructions", ".", "\n", "'", '"', "`", "<!--", "my ", "send ", "AI: "]
+) | st.sampled_from(
+    ["@", "a@b.example ", "<|im_start|>", "\u200b", "忽略", "the user ", "password ", "```", "\\u0041", "%41"]
 )
 
 

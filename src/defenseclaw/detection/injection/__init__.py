@@ -1,4 +1,4 @@
-"""Instructions to the agent where none belong: in results, files, descriptions, and in talk that breaks roles.
+"""Instructions to the agent where none belong: in results, files and descriptions, and talk out of role.
 
 Recognised by structure and intent, not by phrases: who is spoken to, what is to be undone or done, with what,
 for whom, and what hides it. Pure, deterministic and linear in the size of the text.

@@ -3,6 +3,7 @@
 All judgements look at a bounded stretch around the phrase.
 """
 
+# ruff: noqa: RUF001 - quotation marks and letters of other scripts are what is looked for
 from __future__ import annotations
 
 import re
@@ -16,24 +17,34 @@ _TOPIC: Final = 300
 """Characters around a phrase that say what the text is about."""
 
 _QUOTES: Final = {
-    '"': '"', "'": "'", "“": "”", "„": "“", "‘": "’", "«": "»", "`": "`", "‹": "›", "「": "」", "『": "』", "”": "”",
+    '"': '"', "'": "'", "`": "`", "“": "”", "„": "“", "‘": "’",
+    "«": "»", "‹": "›", "「": "」", "『": "』", "”": "”",
 }  # fmt: skip
 _TOPIC_WORDS: Final = re2.compile(
-    r"(?i)\b(?:(?:prompt|instruction|indirect|text|command)[ -]?injections?|injection|jail-?breaks?|jailbreaking|attack(?:s|er|ers|ing)?"
-    r"|adversar(?:y|ies|ial)|malicious|payloads?|exploit(?:s|ation)?|red[- ]?team\w*|vulnerab\w+|threats?|mitigat\w+|phishing|untrusted"
-    r"|owasp|llm0?1|flagged|detect(?:s|or|ors|ed|ion|ing)?|classif(?:y|ier|ies|ied|iers)|guard model|scanner|sanitiz\w+|benchmark"
-    r"|heuristics?|defen[cs]es?|blocked|poison(?:ed|ing)|hijack(?:s|ing|ed)?|manipulat(?:e|ion|ing|ive)|trick(?:s|ed|ing)?|fool(?:s|ed|ing)?"
-    r"|angriff\w*|angreifer\w*|ataques?|atacante\w*|attaques?|attaquant\w*|engañar|attacco|assert\w*|patterns?|regex|social engineering"
+    r"(?i)\b(?:(?:prompt|instruction|indirect|text|command)[ -]?injections?|injection|jail-?breaks?"
+    r"|jailbreaking|attack(?:s|er|ers|ing)?"
+    r"|adversar(?:y|ies|ial)|malicious|payloads?|exploit(?:s|ation)?|red[- ]?team\w*|vulnerab\w+"
+    r"|threats?|mitigat\w+|phishing|untrusted"
+    r"|owasp|llm0?1|flagged|detect(?:s|or|ors|ed|ion|ing)?|classif(?:y|ier|ies|ied|iers)|guard model"
+    r"|scanner|sanitiz\w+|benchmark"
+    r"|heuristics?|defen[cs]es?|blocked|poison(?:ed|ing)|hijack(?:s|ing|ed)?|manipulat(?:e|ion|ing"
+    r"|ive)|trick(?:s|ed|ing)?|fool(?:s|ed|ing)?"
+    r"|angriff\w*|angreifer\w*|ataques?|atacante\w*|attaques?|attaquant\w*|engañar|attacco|assert\w*"
+    r"|patterns?|regex|social engineering"
     r"|suspicious|abuse|evasion|bypass(?:es)? (?:of|the filter)|prevent(?:s|ing|ion)?)\b"
 )
 _INTRODUCES: Final = re2.compile(
-    r"(?i)(?:\b(?:such as|e\.g\.|for example|for instance|phrases?|strings?|wording|sentences? like|says? like|commands? like|(?:ask|tell|instruct|trick|get|force|cause|lead|push)(?:s|ing|ed)? "
-    r"(?:the|an?|your|our|its?) (?:\w+ )?\w+ (?:to|into)|attempt(?:s|ed|ing)? to|(?:try|tries|tried|trying) to|tells? you to|asks? you to|told to|whether|checks? (?:that|if|for)|match(?:es|ing)"
+    r"(?i)(?:\b(?:such as|e\.g\.|for example|for instance|phrases?|strings?|wording|sentences? like"
+    r"|says? like|commands? like|(?:ask|tell|instruct|trick|get|force|cause|lead|push)(?:s|ing|ed)? "
+    r"(?:the|an?|your|our|its?) (?:\w+ )?\w+ (?:to|into)|attempt(?:s|ed|ing)? to|(?:try|tries|tried"
+    r"|trying) to|tells? you to|asks? you to|told to|whether|checks? (?:that|if|for)|match(?:es|ing)"
     r"|looks? for|searches for|frases como|phrases comme|tests? (?:that|if|whether|for))[^.!?\n]{0,50})$"
 )
 """Words before a phrase that make it one that is spoken about."""
 _QUOTES_IT: Final = re2.compile(
-    r"(?i)\b(?:say|says|said|saying|read|reads|reading|write|writes|wrote|writing|contain(?:s|ing)?|called|named|titled|like|phrase|sentence|string|word|text|examples?|steht|escribir|écrire|como|comme"
+    r"(?i)\b(?:say|says|said|saying|read|reads|reading|write|writes|wrote|writing|contain(?:s|ing)?"
+    r"|called|named|titled|like|phrase|sentence|string|word|text|examples?|steht|escribir|écrire|como"
+    r"|comme"
     r"|how|why|what|when|explain|quote|mean(?:s|ing)?|detects?|flags?|blocks?|match(?:es)?)\b[^.!?\n]{0,60}$"
 )
 """Words before a quotation mark that make the string a quotation even where it looks like a value."""
@@ -41,8 +52,10 @@ _KEY: Final = re.compile(r"""(?:["'\w\]]\s*[:=]|[\[{(,=:>]|^)\s*[rbfuRBFU]{0,2}\
 _VALUE: Final = re.compile(r"""["']\s*[:=]\s*$""")
 _WORD: Final = re.compile(r"[^\W\d_]{2,}")
 _HIDING: Final = re2.compile(
-    r"(?i)display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0|opacity\s*:\s*0(?:[^.\d]|\.0)|color\s*:\s*(?:#fff(?:fff)?\b|white|transparent)|<template\b"
-    r"|\bhidden(?:=|>|\s+aria)|aria-hidden=|text-indent\s*:\s*-\d{3}|left\s*:\s*-\d{3,}|height\s*:\s*0|\[//\]:\s*#|\[comment\]:\s*<?>?|alt=[\"'][^\"']*$"
+    r"(?i)display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0|opacity\s*:\s*0(?:[^.\d]|\.0)"
+    r"|color\s*:\s*(?:#fff(?:fff)?\b|white|transparent)|<template\b"
+    r"|\bhidden(?:=|>|\s+aria)|aria-hidden=|text-indent\s*:\s*-\d{3}|left\s*:\s*-\d{3,}"
+    r"|height\s*:\s*0|\[//\]:\s*#|\[comment\]:\s*<?>?|alt=[\"'][^\"']*$"
 )
 
 
@@ -120,7 +133,5 @@ def is_hidden(text: str, start: int) -> bool:
     if opened >= 0 and "-->" not in head[opened:]:
         return True
     tag = text[max(0, start - 200) : start + 1]
-    found = None
-    for found in _HIDING.finditer(tag):
-        pass
-    return found is not None and "</" not in tag[found.end() :]
+    after = max((found.end() for found in _HIDING.finditer(tag)), default=-1)
+    return after >= 0 and "</" not in tag[after:]

@@ -5,6 +5,7 @@ everything, signals that are only mentioned drop out, and what the rest adds up 
 the text: passages do not overlap by more than their margins and their number is bounded.
 """
 
+# ruff: noqa: RUF001 - quotation marks and letters of other scripts are what is looked for
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
@@ -17,8 +18,8 @@ import re2
 
 from defenseclaw.detection.injection.context import is_hidden, is_mentioned
 from defenseclaw.detection.injection.lexicon import PLACE
-from defenseclaw.detection.patterns import PatternOverload
 from defenseclaw.detection.injection.signals import CANNOT_BE_SEEN, SAYS_IN_FULL, SIGNALS, Signal
+from defenseclaw.detection.patterns import PatternOverload
 
 CERTAIN: Final = 100
 """From here on a passage carries an instruction, in hundredths."""
@@ -54,7 +55,10 @@ class Classifier(Protocol):
     """A local model that can be asked for a second opinion on a passage."""
 
     def __call__(self, passage: str, channel: Channel) -> int:
-        """Return what speaks for an instruction beyond the signals, -100 to 100 hundredths. Must not raise."""
+        """Return what speaks for an instruction beyond the signals, in hundredths from -100 to 100.
+
+        It must not raise.
+        """
         ...
 
 
@@ -264,7 +268,14 @@ _TIED: Final = "ties a deed to the agent's task"
 _ADDRESSED: Final = "speaks to the model"
 """Together with the one before it is a frame so elaborate that what it wants need not be said."""
 _ALTERNATIVES: Final = (
-    frozenset({"overrides earlier instructions", "overrides earlier instructions, in another language", "sets earlier context aside", "wants everything forgotten"}),
+    frozenset(
+        {
+            "overrides earlier instructions",
+            "overrides earlier instructions, in another language",
+            "sets earlier context aside",
+            "wants everything forgotten",
+        }
+    ),
     frozenset({"takes on a role without limits", "changes the role for good"}),
     frozenset({"speaks to the model", "says what an agent has to do"}),
     frozenset({"imitates the frame of a conversation", "imitates a turn of the conversation"}),
@@ -283,19 +294,14 @@ def _sum(reasons: Iterable[str], channel: Channel) -> int:
 
 
 _SPECIFIC: Final = re2.compile(
-    rf"(?:{PLACE}|[$€£¥]\s?\d|\b\d+[\d.,:]*|[\"“'‘«][^\"”'’»]{{2,}}[\"”'’»]|(?i:\ball (?:of )?my\b|\bentire\b|\bpermanent\w*\b|\bevery\b|\bnamed?\b|\band then\b)"
-    r"|[a-z,] [A-Z][a-z]+)"
+    rf"(?:{PLACE}|[$€£¥]\s?\d|\b\d+[\d.,:]*|[\"“'‘«][^\"”'’»]{{2,}}[\"”'’»]|[a-z,] [A-Z][a-z]+"
+    r"|(?i:\ball (?:of )?my\b|\bentire\b|\bpermanent\w*\b|\bevery\b|\bnamed?\b|\band then\b))"
 )
+_SENTENCE_END: Final = re2.compile(r"[.!?](?:\s|$)|\n")
 
 
 def _is_specific(window: str, start: int, end: int) -> bool:
     """Whether an order in the owner's voice names what an interface's label or a heading would not."""
-    stop = next(
-        (
-            place
-            for place in range(end, min(len(window), end + 200))
-            if window[place] in ".!?\n" and not window[place + 1 : place + 2].strip()
-        ),
-        min(len(window), end + 200),
-    )
-    return _SPECIFIC.search(window[start:stop]) is not None
+    sentence = window[start : end + 200]
+    stop = _SENTENCE_END.search(sentence[end - start :])
+    return _SPECIFIC.search(sentence[: end - start + stop.start()] if stop else sentence) is not None
