@@ -149,6 +149,7 @@ REBUILDABLE: Final = frozenset(
         "venv",
         ".eggs",
         ".cache",
+        ".npm",
         "caches",
         "cache",
         "build",

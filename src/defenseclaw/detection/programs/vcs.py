@@ -81,7 +81,7 @@ def _git(act: Act) -> None:
         name, _, value = setting.partition("=")
         _set_config(act, name, value, persistent=False)
     directory = act.value("-C")
-    verb, rest = act.operand(0), act.operands[1:]
+    verb, *rest = [*_alias(act, act.operand(0)), *act.operands[1:]]
     rules = _VERBS.get(verb) or _VERBS.get(_ALIASES.get(verb, ""), _NO_OPTIONS)
     sub = Act("git", tuple(rest))
     parse(sub, rules)
@@ -103,6 +103,15 @@ def _git(act: Act) -> None:
 
 
 _NO_OPTIONS: Final = grammar()
+
+
+def _alias(act: Act, verb: str) -> list[str]:
+    """Return the words that ``verb`` stands for by an alias that this call itself sets."""
+    for setting in act.all("-c"):
+        name, _, value = setting.partition("=")
+        if name.lower() == f"alias.{verb.lower()}" and value and not value.startswith("!"):
+            return value.split()
+    return [verb]
 
 
 def _inside(directory: str, path: str) -> str:
@@ -173,7 +182,7 @@ def _checkout(act: Act, sub: Act) -> None:
     if "--" in act.words:
         files = list(act.words[act.words.index("--") + 1 :])
         act.is_("destructive_vcs")
-        if files and not sub.has("-p", "--ours", "--theirs"):
+        if not _all_generated(files) and not sub.has("-p", "--ours", "--theirs"):
             act.is_("changes_lost")
     elif "." in files:
         act.is_("destructive_vcs", "changes_lost")
@@ -193,11 +202,24 @@ _FILE_NAME: Final = re.compile(r"[^/]\.[a-z][a-z0-9]{1,4}$|[^/\d]\.[a-z]$")
 """What is a file rather than a branch or version (``release/1.x``)."""
 
 
+_GENERATED: Final = frozenset(
+    {
+        "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock", "poetry.lock",
+        "uv.lock", "pdm.lock", "pipfile.lock", "cargo.lock", "gemfile.lock", "composer.lock", "go.sum", "flake.lock",
+    }
+)  # fmt: skip
+
+
+def _all_generated(files: list[str]) -> bool:
+    """Whether a package manager makes every one of the files again; also when there are none."""
+    return all(file.rpartition("/")[2].lower() in _GENERATED for file in files)
+
+
 def _restore(act: Act, sub: Act) -> None:
     act.does("write")
     if not sub.has("-S") or sub.has("-W"):
         act.is_("destructive_vcs")
-        if not sub.has("-p"):
+        if not sub.has("-p") and not _all_generated(sub.operands):
             act.is_("changes_lost")
         act.touch("write", sub.operands)
 
