@@ -204,8 +204,9 @@ _FILE_NAME: Final = re.compile(r"[^/]\.[a-z][a-z0-9]{1,4}$|[^/\d]\.[a-z]$")
 
 _GENERATED: Final = frozenset(
     {
-        "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock", "poetry.lock",
-        "uv.lock", "pdm.lock", "pipfile.lock", "cargo.lock", "gemfile.lock", "composer.lock", "go.sum", "flake.lock",
+        "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock",
+        "poetry.lock", "uv.lock", "pdm.lock", "pipfile.lock", "cargo.lock", "gemfile.lock",
+        "composer.lock", "go.sum", "flake.lock",
     }
 )  # fmt: skip
 
