@@ -88,6 +88,11 @@ class ScriptedConnector(Connector):
         del version
         return ()
 
+    def scope_notes(self, options: SetupOptions) -> tuple[str, ...]:
+        """Return what an operator must know about where this setup holds."""
+        del options
+        return ()
+
     def setup_path(self, host: Host, options: SetupOptions) -> Path:
         """Return the file a setup writes to."""
         del options
@@ -113,7 +118,7 @@ class ScriptedConnector(Connector):
     def plan_setup(self, host: Host, options: SetupOptions) -> Plan:
         """Plan script, runtime files and one entry per event in the agent's settings."""
         detected = self.detect(host)
-        warnings = self._admit(detected, options)
+        warnings = (*self._admit(detected, options), *self.scope_notes(options))
         settings = self.setup_path(host, options)
         for source in self.switched_off(host, options):
             raise SetupError(f"hooks are switched off by {source}; {self.title} would not call us")
