@@ -31,7 +31,6 @@ class ScriptedContract(ABC):
     version = ""
     too_old = ""
     override = ""
-    """Environment variable that moves the agent's directory."""
     moved = ""
     """The settings file below it."""
 
@@ -175,6 +174,14 @@ class ScriptedContract(ABC):
         assert (found.found, found.version, found.configured) == (True, self.version, False)
         self.install(machine)
         assert self.connector.detect(machine).configured is True
+
+    def test_the_probe_writes_nothing_into_the_agents_directory(self, host, executable, tree):
+        leaves = f': > "${self.override}/left-behind"; test -z "$SECRET" && echo {self.version}'
+        executable(self.connector.executables[0], leaves)
+        before = tree(host.home)
+        with_secret = replace(host, env={"SECRET": "x", **host.env, self.override: str(host.home)})
+        assert self.connector.detect(with_secret).version == self.version
+        assert tree(host.home) == before
 
     def test_a_healthy_setup_passes_every_check(self, machine):
         self.install(machine)

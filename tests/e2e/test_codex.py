@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from tests.e2e import agents
-from tests.e2e.contract import DANGEROUS, Agent, Contract, plant_credentials
-from tests.e2e.fake_model import Call, FakeModel
+from tests.e2e.contract import DANGEROUS, Agent, Contract, github_token, plant_credentials
+from tests.e2e.fake_model import Call, FakeModel, Say
 from tests.e2e.product import Product
 
 
@@ -73,6 +73,13 @@ class TestCodex(Contract):
             "Stop",
             "SessionEnd",
         }
+
+    def test_a_completion_that_blocks_does_not_loop(self, action: Agent) -> None:
+        action.model.script = [Say(f"the key is {github_token()}")]
+        action.run()
+        actions = [row["action"] for row in action.product.hook_rows("Stop")]
+        assert actions[0] == "block"
+        assert actions[1:] in (["allow"], ["alert"])
 
     def test_an_operators_trusted_hook_runs_beside_ours(self, agent: Agent) -> None:
         """Ours stands behind it; its trust, which names its place, stays good."""

@@ -79,6 +79,7 @@ class Codex(scripted.ScriptedConnector):
     replace_events = frozenset({"PostToolUse"})
 
     executables = ("codex",)
+    home_variable = "CODEX_HOME"
     min_version = (0, 129, 0)
     script = "codex-hook"
     logical = CONFIG
@@ -159,7 +160,7 @@ class Codex(scripted.ScriptedConnector):
 
     def settings_path(self, host: Host) -> Path:
         """Return the configuration Codex reads: ``$CODEX_HOME`` or ``~/.codex``."""
-        folder = scripted.absolute(host.env.get("CODEX_HOME")) or host.home / ".codex"
+        folder = scripted.absolute(host.env.get(self.home_variable)) or host.home / ".codex"
         return folder / CONFIG
 
     def with_hooks(self, host: Host, path: Path, content: bytes | None, events: Sequence[str]) -> bytes:

@@ -90,6 +90,7 @@ class Copilot(scripted.ScriptedConnector):
     executables = ("copilot",)
     probe = ("version",)
     probe_env: Mapping[str, str] = {"COPILOT_OFFLINE": "true", "COPILOT_AUTO_UPDATE": "false"}
+    home_variable = "COPILOT_HOME"
     min_version = (1, 0, 18)
     script = "copilot-hook"
     logical = "config"
@@ -171,7 +172,7 @@ class Copilot(scripted.ScriptedConnector):
 
     def settings_path(self, host: Host) -> Path:
         """Return our hooks file: ``$COPILOT_HOME/hooks`` or ``~/.copilot/hooks``."""
-        folder = scripted.absolute(host.env.get("COPILOT_HOME")) or host.home / ".copilot"
+        folder = scripted.absolute(host.env.get(self.home_variable)) or host.home / ".copilot"
         return folder / "hooks" / FILE
 
     def setup_path(self, host: Host, options: SetupOptions) -> Path:

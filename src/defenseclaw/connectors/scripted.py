@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import tempfile
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -36,6 +37,8 @@ class ScriptedConnector(Connector):
     executables: tuple[str, ...]
     probe: tuple[str, ...] = ("--version",)
     probe_env: Mapping[str, str] = {}
+    home_variable: str
+    """Environment variable that moves the agent's own directory."""
     min_version: tuple[int, int, int]
     """First release whose hooks we know to work."""
     script: str
@@ -103,7 +106,7 @@ class ScriptedConnector(Connector):
     def detect(self, host: Host) -> Detected:
         """Look for the agent on PATH and ask it for its version."""
         executable = probes.find_executable(host, *self.executables)
-        version = probes.probe_version(host, (executable, *self.probe), self.probe_env) if executable else ""
+        version = self._probed(host, executable) if executable else ""
         shown = " ".join((executable, *self.probe))
         return Detected(
             found=bool(executable),
@@ -225,6 +228,12 @@ class ScriptedConnector(Connector):
             return not self.missing_events(host, path, disk.look(path).content, self.events(version))
         except SetupError:
             return False
+
+    def _probed(self, host: Host, executable: str) -> str:
+        """Some agents write files when asked for their version: they do it where nobody minds."""
+        with tempfile.TemporaryDirectory(prefix="defenseclaw-probe-") as scratch:
+            extra = {**self.probe_env, self.home_variable: scratch}
+            return probes.probe_version(host, (executable, *self.probe), extra)
 
     def _admit(self, detected: Detected, options: SetupOptions) -> tuple[str, ...]:
         if not detected.found and not options.force:
