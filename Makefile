@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: setup run test lint types e2e bench docs docs-check check fmt golden clean lock
+.PHONY: setup run test lint types e2e bench bench-detection docs docs-check check fmt golden clean lock
 
 setup: $(STAMP) ## make .venv with everything
 
@@ -34,6 +34,9 @@ e2e: setup ## the real agents, headless, against a fake model on loopback
 
 bench: setup ## the performance budgets, as ratios taken in one run
 	@$(BIN)/python -m bench
+
+bench-detection: setup ## recall and false alarms on ../shared/corpora, written to docs/detection.md
+	@$(BIN)/python -m bench.detection --site-packages --write docs/detection.md
 
 docs: setup ## write the generated references
 	@$(BIN)/python -m docs.generate

@@ -52,7 +52,7 @@ def test_packs_differ_by_their_overlay_only():
     assert default.rules["PATH-ETC-PASSWD"].confidence == 0.85
     assert strict.rules["PATH-ETC-PASSWD"].confidence == 0.90
     assert default.digest != strict.digest
-    assert default.rules.keys() == strict.rules.keys()
+    assert default.rules.keys() < strict.rules.keys()
 
 
 def test_an_alias_is_the_pack_itself():
@@ -221,5 +221,5 @@ def test_every_packaged_file_is_a_rule_or_a_profile():
     folder = resources.files("defenseclaw") / "rules"
     files = [file for category in folder.iterdir() if category.is_dir() for file in category.iterdir()]
     stems = {file.name.removesuffix(".yaml") for file in files}
-    ids = {rule.lower().replace(".", "-").replace("_", "-") for rule in packs.load().rules}
+    ids = {rule.lower().replace(".", "-").replace("_", "-") for rule in packs.load("strict").rules}
     assert stems == ids | {"default", "strict", "permissive"}

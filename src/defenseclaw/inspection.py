@@ -159,10 +159,18 @@ def host_context(host: Host, connectors: Iterable[Connector], control_ports: tup
 
 
 def _masked(event: Event, found: Detection, placeholder: Callable[[str], str]) -> JSON:
-    """Return the result or completion with secret spans masked, in its own shape; None if nothing is."""
-    if not found.spans or found.scanned is None or event.kind not in _MASKABLE:
+    """Return the result or completion with secret spans masked, in its own shape; None if nothing is.
+
+    One that carries instructions to the agent is withheld whole: a notice takes the place of its text.
+    """
+    if event.kind not in _MASKABLE:
         return None
     shown = event.result if event.kind is EventKind.TOOL_RESULT else event.text
+    if found.withhold:
+        causes = [each.rule_id for each in found.findings if each.masks and each.category == "trust-exploit"]
+        return redaction.withhold(shown, redaction.notice(causes))
+    if not found.spans or found.scanned is None:
+        return None
     spans = ((span.start, span.end) for span in found.spans)
     return redaction.mask(shown, found.scanned, spans, placeholder)
 

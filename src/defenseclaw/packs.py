@@ -19,6 +19,7 @@ from typing import Any, Final, TypeVar
 
 import yaml
 
+from defenseclaw.detection.injection import REASONS
 from defenseclaw.detection.ruleset import (
     EXAMPLE_CWD,
     EXAMPLE_HOME,
@@ -267,11 +268,24 @@ class _File:
 _SEVERITIES: Final = {each.value: each for each in Severity if each is not Severity.NONE}
 _KINDS: Final = {each.value: each for each in EventKind}
 _SUBJECTS: Final = {each.value: each for each in Subject}
+_REASONS: Final = {each: each for each in REASONS}
 _REQUIRED: Final = frozenset(
     ("id", "title", "severity", "confidence", "tags", "flags", "allows", "why", "fix")
 )
 _RULE_KEYS: Final = _REQUIRED | frozenset(
-    ("condition", "pattern", "patterns", "on", "validate", "kinds", "masks", "detection_only", "aliases")
+    (
+        "condition",
+        "pattern",
+        "patterns",
+        "on",
+        "validate",
+        "kinds",
+        "masks",
+        "detection_only",
+        "aliases",
+        "signals",
+        "wording",
+    )
 )
 _EXAMPLE_KEYS: Final = frozenset(("tool", "args", "command", "cwd", "home", "text", "kind", "files"))
 _OVERLAY_KEYS: Final = frozenset(("enabled", "severity", "confidence"))
@@ -301,6 +315,8 @@ def _entry(file: _File) -> _Entry:
         patterns=_patterns(file, nodes),
         on=given("on", lambda node: file.one_of(node, _SUBJECTS), Subject.TEXT),
         validate=given("validate", file.text, ""),
+        signals=given("signals", lambda node: _signals(file, node), ()),
+        wording=given("wording", file.text, ""),
         masks=given("masks", file.boolean, False),
         detection_only=given("detection_only", file.boolean, False),
         aliases=given("aliases", file.texts, ()),
@@ -310,7 +326,7 @@ def _entry(file: _File) -> _Entry:
         fix=file.text(nodes["fix"]),
     )
     _check_decides(file, rule, nodes)
-    decides = next(key for key in ("condition", "pattern", "patterns") if key in nodes)
+    decides = next(key for key in ("condition", "pattern", "patterns", "signals") if key in nodes)
     return _Entry(rule, f"rules/{file.label}:{nodes[decides].start_mark.line + 1}")
 
 
@@ -326,8 +342,10 @@ def _check_name(file: _File, node: yaml.Node) -> None:
 
 
 def _check_decides(file: _File, rule: Rule, nodes: Mapping[str, yaml.Node]) -> None:
-    if not rule.condition and not rule.patterns:
-        raise file.error(file.root, "needs a condition or a pattern")
+    if not rule.condition and not rule.patterns and not rule.signals:
+        raise file.error(file.root, "needs a condition or a pattern, or signals")
+    if rule.wording and not rule.signals:
+        raise file.error(nodes["wording"], "narrows signals, and there are none")
     if rule.condition and rule.kinds != frozenset({EventKind.TOOL_CALL}):
         raise file.error(nodes["condition"], "a condition is about tool calls only")
     if rule.validate and not rule.patterns:
@@ -342,6 +360,10 @@ def _patterns(file: _File, nodes: Mapping[str, yaml.Node]) -> tuple[str, ...]:
     if "pattern" in nodes:
         return (file.text(nodes["pattern"]),)
     return file.texts(nodes["patterns"]) if "patterns" in nodes else ()
+
+
+def _signals(file: _File, node: yaml.Node) -> tuple[str, ...]:
+    return tuple(file.one_of(each, _REASONS) for each in file.items(node))
 
 
 def _kinds(file: _File, node: yaml.Node) -> frozenset[EventKind]:

@@ -11,6 +11,8 @@ the inner one first.
 - ``{{jwt}}``: a signed JSON web token
 - ``{{pem:RSA}}``: a private key in text armour (``RSA``, ``PKCS8``, ``EC``, ``OPENSSH``): sound in structure,
   random in content
+- ``{{card:4}}``, ``{{iban:DE}}``, ``{{ssn}}``, ``{{nhs}}``: numbers with sound check digits;
+  ``{{grouped:digits}}`` in groups of four, ``{{joined:a-b}}`` without hyphens
 """
 
 from __future__ import annotations
@@ -128,7 +130,50 @@ def _pem(source: random.Random, kind: str) -> str:
     return "\n".join([f"-----BEGIN {label}-----", *lines, f"-----END {label}-----"])
 
 
+def _card(source: random.Random, issuer: str) -> str:
+    """Return a card number of an issuer with a sound check digit: 15 digits for 34 and 37, else 16."""
+    size = 15 if issuer in ("34", "37") else 16
+    body = issuer + "".join(source.choices(string.digits, k=size - 1 - len(issuer)))
+    total = sum(
+        int(digit) if index % 2 else sum(divmod(2 * int(digit), 10)) for index, digit in enumerate(body[::-1])
+    )
+    return body + str(-total % 10)
+
+
+def _grouped(_source: random.Random, digits: str) -> str:
+    return " ".join(digits[start : start + 4] for start in range(0, len(digits), 4))
+
+
+def _ssn(source: random.Random, _argument: str) -> str:
+    return f"{source.randint(100, 600)}-{source.randint(10, 99)}-{source.randint(1000, 9999)}"
+
+
+def _joined(_source: random.Random, text: str) -> str:
+    return text.replace("-", "")
+
+
+def _iban(source: random.Random, country: str) -> str:
+    """Return an account number of DE or PL with sound check digits."""
+    body = "".join(source.choices(string.digits, k={"DE": 18, "PL": 24}[country]))
+    number = int(body + "".join(str(int(letter, 36)) for letter in country) + "00")
+    return f"{country}{98 - number % 97:02}{body}"
+
+
+def _nhs(source: random.Random, _argument: str) -> str:
+    while True:
+        body = "".join(source.choices(string.digits, k=9))
+        check = -sum(int(digit) * (10 - index) for index, digit in enumerate(body)) % 11
+        if check < 10:
+            return f"{body[:3]} {body[3:6]} {body[6:]}{check}"
+
+
 _MAKERS: dict[str, Callable[[random.Random, str], str]] = {
+    "card": _card,
+    "grouped": _grouped,
+    "ssn": _ssn,
+    "joined": _joined,
+    "iban": _iban,
+    "nhs": _nhs,
     "base64": _base64,
     "escaped": _escaped,
     "jwt": _jwt,

@@ -1,7 +1,7 @@
 """Finds or installs the real agents, pinned by the lock files in ``agents/``. Fails loudly, never skips.
 
-They live in ``.e2e/`` of the repository, made once: Claude Code through npm, OmniGent in a virtual
-environment of a Python ≥ 3.12 that must be on the machine already.
+They live in ``.e2e/`` of the repository, made once: Claude Code, Codex, Copilot and Gemini CLI through npm,
+OmniGent in a virtual environment of a Python ≥ 3.12 that must be on the machine already.
 """
 
 from __future__ import annotations
@@ -22,20 +22,57 @@ CACHE = REPOSITORY / ".e2e"
 
 @cache
 def claude_code() -> Path:
-    """Return the directory that holds the ``claude`` executable, installing it when it is missing."""
+    """Return a directory that holds the ``claude`` executable and no other agent's."""
+    return _alone("claude")
+
+
+@cache
+def codex() -> Path:
+    """Return a directory that holds the ``codex`` executable and no other agent's."""
+    return _alone("codex")
+
+
+@cache
+def copilot() -> Path:
+    """Return a directory that holds the ``copilot`` executable and no other agent's."""
+    return _alone("copilot")
+
+
+@cache
+def gemini() -> Path:
+    """Return a directory that holds the ``gemini`` executable and no other agent's."""
+    return _alone("gemini")
+
+
+def _alone(name: str) -> Path:
+    folder = CACHE / "only" / name
+    link = folder / name
+    folder.mkdir(parents=True, exist_ok=True)
+    target = _npm() / name
+    if not target.exists():
+        raise RuntimeError(f"the lock file installed no {name}")
+    if not link.is_symlink():
+        link.symlink_to(target)
+    return folder
+
+
+@cache
+def _npm() -> Path:
+    """Return where npm put the agents' executables, installing what is missing."""
     target = CACHE / "npm"
-    binary = target / "node_modules" / ".bin" / "claude"
+    binaries = target / "node_modules" / ".bin"
     wanted = (LOCKS / "package-lock.json").read_bytes()
     kept = target / "package-lock.json"
-    if not (binary.exists() and kept.exists() and kept.read_bytes() == wanted):
+    if not (binaries.is_dir() and kept.exists() and kept.read_bytes() == wanted):
         npm = shutil.which("npm")
         if npm is None:
-            raise RuntimeError("the end-to-end tests need Node.js with npm on PATH to install Claude Code")
+            raise RuntimeError("the end-to-end tests need Node.js with npm on PATH to install the agents")
         target.mkdir(parents=True, exist_ok=True)
+        kept.unlink(missing_ok=True)
         for name in ("package.json", "package-lock.json"):
             shutil.copy(LOCKS / name, target / name)
         subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=target, check=True, capture_output=True)
-    return binary.parent
+    return binaries
 
 
 @cache

@@ -1,9 +1,10 @@
 """A loopback stand-in for a language model, scripted turn by turn.
 
-It answers Anthropic messages and OpenAI responses. A script is a list of steps for one conversation:
-each step is a tool call or a final text; the number of tool results seen so far says which step is next.
-Requests without tools (titles, summaries) get a text. Every request is kept in ``requests``, so a test can
-assert what the model was shown. Source of the wire shapes: ``spec/real-agents.md`` §2.
+It answers Anthropic messages, OpenAI responses and chat completions, and Gemini. A script is a list of steps
+for one conversation: each step is a tool call or a final text; the number of tool results seen so far says
+which step is next. Requests without tools (titles, summaries) get a text. Every request is kept in
+``requests``, so a test can assert what the model was shown. Source of the wire shapes:
+``spec/real-agents.md`` §2.
 """
 
 from __future__ import annotations
@@ -90,10 +91,27 @@ def _tool_results(body: dict[str, Any]) -> Iterable[tuple[str, str]]:
         for block in content if isinstance(content, list) else []:
             if block.get("type") == "tool_result":
                 yield block["tool_use_id"], _text(block.get("content"))
+        if message.get("role") == "tool":
+            yield message["tool_call_id"], _text(content)
     inputs = body.get("input")
     for item in inputs if isinstance(inputs, list) else []:
         if item.get("type") == "function_call_output":
             yield item["call_id"], _text(item.get("output"))
+    for place, part in enumerate(_gemini_parts(body)):
+        if "functionResponse" in part:
+            yield f"part {place}", _text(part["functionResponse"].get("response"))
+
+
+def _gemini_parts(body: dict[str, Any]) -> list[dict[str, Any]]:
+    return [part for content in body.get("contents") or [] for part in content.get("parts") or []]
+
+
+def _tool_names(body: dict[str, Any]) -> list[str]:
+    names = []
+    for tool in body.get("tools") or []:
+        declared = tool.get("functionDeclarations") or [tool.get("function") or tool]
+        names += [each.get("name", "") for each in declared]
+    return names
 
 
 def _text(content: Any) -> str:
@@ -110,7 +128,7 @@ def _first_user_text(body: dict[str, Any]) -> str:
     for message in body.get("messages") or body.get("input") or []:
         if isinstance(message, dict) and message.get("role") == "user":
             return _text(message.get("content"))
-    return ""
+    return "".join(part.get("text", "") for part in _gemini_parts(body)[:1])
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -136,11 +154,17 @@ class _Handler(BaseHTTPRequestHandler):
             self._anthropic(body)
         elif path.endswith("/responses"):
             self._responses(body)
+        elif path.endswith("/chat/completions"):
+            self._chat(body)
+        elif path.endswith(":countTokens"):
+            self._json({"totalTokens": 10})
+        elif "enerateContent" in path:
+            self._gemini(body, streamed="stream" in path)
         else:
             self._json({}, 404)
 
     def _step(self, body: dict[str, Any]) -> tuple[Step, str]:
-        names = [tool.get("name", "") for tool in body.get("tools") or []]
+        names = _tool_names(body)
         used = len(dict(_tool_results(body)))
         if not names:
             return Say("ok"), ""
@@ -243,6 +267,56 @@ class _Handler(BaseHTTPRequestHandler):
         for number, event in enumerate(events):
             event["sequence_number"] = number
         self._events(events)
+
+    def _chat(self, body: dict[str, Any]) -> None:
+        step, name = self._step(body)
+        message: dict[str, Any] = {"role": "assistant", "content": None}
+        if isinstance(step, Call):
+            call = {
+                "id": f"call_{uuid.uuid4().hex[:16]}",
+                "type": "function",
+                "function": {"name": name, "arguments": json.dumps(step.arguments)},
+            }
+            message["tool_calls"] = [call]
+        else:
+            message["content"] = step.text
+        stop = "tool_calls" if isinstance(step, Call) else "stop"
+        usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
+        base = {"id": "chatcmpl-1", "created": int(time.time()), "model": body.get("model", "fake")}
+        if not body.get("stream"):
+            choice = {"index": 0, "message": message, "finish_reason": stop}
+            self._json({**base, "object": "chat.completion", "choices": [choice], "usage": usage})
+            return
+        delta = dict(message)
+        if isinstance(step, Call):
+            delta["tool_calls"] = [{**message["tool_calls"][0], "index": 0}]
+        chunks: list[dict[str, Any]] = [
+            {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]},
+            {"choices": [{"index": 0, "delta": {}, "finish_reason": stop}]},
+            {"choices": [], "usage": usage},
+        ]
+        lines = [json.dumps({**base, "object": "chat.completion.chunk", **chunk}) for chunk in chunks]
+        sent = "".join(f"data: {line}\n\n" for line in [*lines, "[DONE]"])
+        self._send(200, "text/event-stream", sent.encode())
+
+    def _gemini(self, body: dict[str, Any], *, streamed: bool) -> None:
+        step, name = self._step(body)
+        part: dict[str, Any]
+        if (body.get("generationConfig") or {}).get("responseMimeType") == "application/json":
+            # Which model to use and who speaks next are asked for as JSON.
+            asked = {"reasoning": "x", "next_speaker": "user", "model_choice": "flash"}
+            part = {"text": json.dumps({**asked, "complexity_reasoning": "x", "complexity_score": 1})}
+        elif isinstance(step, Call):
+            part = {"functionCall": {"name": name, "args": step.arguments}}
+        else:
+            part = {"text": step.text}
+        candidate = {"content": {"role": "model", "parts": [part]}, "finishReason": "STOP", "index": 0}
+        usage = {"promptTokenCount": 10, "candidatesTokenCount": 5, "totalTokenCount": 15}
+        answer = {"candidates": [candidate], "usageMetadata": usage, "modelVersion": "fake"}
+        if streamed:
+            self._send(200, "text/event-stream", f"data: {json.dumps(answer)}\n\n".encode())
+        else:
+            self._json(answer)
 
     def _events(self, events: list[dict[str, Any]]) -> None:
         body = "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events).encode()

@@ -61,7 +61,7 @@ class Document:
             raise ForeignContent("the file is not UTF-8") from error
         self._mark = "\ufeff" if decoded.startswith("\ufeff") else ""
         self._text = decoded.removeprefix("\ufeff")
-        self.root = _parse(self._text)
+        self.root = self._read(self._text)
 
     def encode(self) -> bytes:
         """Return the text as bytes."""
@@ -101,9 +101,12 @@ class Document:
         ends = [node.end for node in container.items]
         self._cut(container, starts, ends, index)
 
+    def _read(self, text: str) -> Node:
+        return _parse(text)
+
     def _replace(self, start: int, end: int, text: str) -> None:
         self._text = self._text[:start] + text + self._text[end:]
-        self.root = _parse(self._text)
+        self.root = self._read(self._text)
 
     def _cut(self, container: Node, starts: list[int], ends: list[int], index: int) -> None:
         if len(starts) == 1:

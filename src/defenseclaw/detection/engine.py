@@ -14,17 +14,18 @@ Source: ``DECISIONS.md`` "Verdicts"; ``spec/guardrail.md`` §1, §4, §6.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from defenseclaw.detection.conditions import Held, Witness, without_previews
 from defenseclaw.detection.facts import Facts, Need, Snapshot
+from defenseclaw.detection.injection import Channel, Passage, passages
 from defenseclaw.detection.patterns import PatternOverload, PatternSet
 from defenseclaw.detection.programs import TABLE as PROGRAMS
 from defenseclaw.detection.ruleset import BUILT_IN, INPUT_BOUND, INTERNAL_FAULT, Rule, RuleSet, Subject
 from defenseclaw.detection.secrets import VALIDATORS
 from defenseclaw.detection.text import Subject as Scanned
-from defenseclaw.detection.text import encodable, subject, views
+from defenseclaw.detection.text import View, encodable, subject, views
 from defenseclaw.detection.understanding import understand
 from defenseclaw.vocabulary import Event, EventKind, Evidence, Finding, HostContext, Severity
 
@@ -56,6 +57,8 @@ class Detection:
     """The text that was searched, with the place of each string in it; None for lifecycle events."""
     spans: tuple[Span, ...] = ()
     """Every place in ``scanned.text`` that a replacement must mask, by start."""
+    withhold: bool = False
+    """The result or completion carries instructions to the agent; a replacement shows none of it."""
 
 
 def detect(event: Event, rules: RuleSet, host: HostContext) -> Generator[Need, Snapshot, Detection]:
@@ -84,7 +87,9 @@ def detect(event: Event, rules: RuleSet, host: HostContext) -> Generator[Need, S
         with lanes.guarded("judging the call"):
             lanes.judge_call(facts)
     scanned = lanes.judge_text()
-    return Detection(findings=lanes.findings(), facts=facts, scanned=scanned, spans=lanes.spans())
+    return Detection(
+        findings=lanes.findings(), facts=facts, scanned=scanned, spans=lanes.spans(), withhold=lanes.withhold
+    )
 
 
 def run(
@@ -135,6 +140,7 @@ class _Lanes:
     _spans: set[tuple[int, int, str]] = field(default_factory=set)
     _bounds: set[str] = field(default_factory=set)
     _faults: set[str] = field(default_factory=set)
+    withhold: bool = False
 
     def guarded(self, lane: str) -> _Guard:
         """Turn whatever goes wrong inside into a finding."""
@@ -175,7 +181,37 @@ class _Lanes:
                     self._add(rule, view.text[start:end], f"pattern {where}")
                     if rule.masks:
                         self._spans.add((*view.original(start, end), rule.id))
+            with self.guarded("instructions"):
+                self._judge_instructions(scanned)
         return scanned
+
+    def _judge_instructions(self, scanned: Scanned) -> None:
+        """Find what speaks to the agent; a tool call speaks for it, so its arguments are not searched."""
+        channel = _CHANNELS.get(self.event.kind)
+        if channel is None or not self.rules.instructions:
+            return
+        found: list[tuple[Passage, View]] = []
+        for view in views(scanned):
+            if view.note != "joined":
+                with self.guarded("instructions"):
+                    for passage in passages(view.text, channel, unseen=view.note == "encoded"):
+                        found.append((passage, view))
+        for passage, view in sorted(found, key=lambda each: -each[0].score):
+            for rule, (start, end) in self.rules.instructions.holding(passage, view.text, self.event.kind):
+                self._add_instruction(rule, passage, view.text[start:end])
+
+    def _add_instruction(self, rule: Rule, passage: Passage, evidence: str) -> None:
+        severity = rule.severity if passage.is_certain else min(rule.severity, Severity.MEDIUM, key=_rank)
+        withheld = severity.rank >= Severity.HIGH.rank and self.event.kind in _WITHHELD_KINDS
+        self.withhold |= withheld and not rule.detection_only
+        judged = replace(
+            rule,
+            severity=severity,
+            confidence=round(rule.confidence * min(passage.score, 100) / 100, 2),
+            masks=withheld,
+        )
+        where = f"in the {_KIND_WORDS[self.event.kind]}: "
+        self._add(judged, evidence, where + "; ".join(passage.places))
 
     def findings(self) -> tuple[Finding, ...]:
         if self._bounds:
@@ -252,6 +288,18 @@ class _Lanes:
         )
 
 
+def _rank(severity: Severity) -> int:
+    return severity.rank
+
+
+_CHANNELS: Final = {
+    EventKind.PROMPT: Channel.TALK,
+    EventKind.COMPLETION: Channel.TALK,
+    EventKind.TOOL_RESULT: Channel.DATA,
+    EventKind.FILE: Channel.DATA,
+    EventKind.ASSET: Channel.DATA,
+}
+_WITHHELD_KINDS: Final = frozenset((EventKind.TOOL_RESULT, EventKind.COMPLETION))
 _KIND_WORDS: Final = {
     EventKind.PROMPT: "prompt",
     EventKind.TOOL_CALL: "arguments",

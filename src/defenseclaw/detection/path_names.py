@@ -135,6 +135,83 @@ BLOCK_DEVICES: Final = (
     "block/",
 )
 
+REBUILDABLE: Final = frozenset(
+    [
+        "node_modules",
+        "bower_components",
+        "__pycache__",
+        ".pytest_cache",
+        ".mypy_cache",
+        ".ruff_cache",
+        ".tox",
+        ".nox",
+        ".venv",
+        "venv",
+        ".eggs",
+        ".cache",
+        ".npm",
+        "caches",
+        "cache",
+        "build",
+        "builds",
+        "_build",
+        "dist",
+        "out",
+        "output",
+        "target",
+        "bin",
+        "obj",
+        "debug",
+        "release",
+        ".next",
+        ".nuxt",
+        ".output",
+        ".turbo",
+        ".parcel-cache",
+        ".svelte-kit",
+        ".gradle",
+        ".terraform",
+        "coverage",
+        "htmlcov",
+        ".nyc_output",
+        "deriveddata",
+        "pods",
+        "_site",
+        "site",
+        "tmp",
+        "temp",
+        ".tmp",
+        "logs",
+        "_cacache",
+        "cmakefiles",
+        "cmake-build-debug",
+        "cmake-build-release",
+        ".dart_tool",
+        ".angular",
+        ".vite",
+        ".webpack",
+        ".sass-cache",
+        ".ipynb_checkpoints",
+        "storybook-static",
+    ]
+)
+"""Components of paths, below a project or a home, that builds, installations and caches make again."""
+CACHE_PREFIXES: Final = ("/var/cache/", "/var/lib/apt/lists", "/var/lib/dpkg/updates")
+PROJECT_CORE: Final = frozenset(
+    ["src", "source", "sources", "app", "apps", "packages", "migrations", ".git", ".hg", ".svn", ".jj"]
+)
+"""Directories of a project that hold what nobody can make again."""
+
+LOG_TREES: Final = ("/var/log", "/var/audit", "/var/run/utmp", "/run/utmp")
+CORE_LOGS: Final = frozenset(
+    {
+        "syslog", "messages", "auth", "secure", "security", "kern", "system", "daemon", "wtmp", "btmp",
+        "lastlog", "utmp", "faillog", "audit", "cron", "maillog", "mail", "boot", "ufw", "sudo", "install",
+        "tallylog", "wtmpx",
+    }
+)  # fmt: skip
+"""Logs, without their ``.log``, that say who did what."""
+
 # ---- names below a home -----------------------------------------------------------------------------
 
 HOME_FILES: Final[dict[str, _Classes]] = {
@@ -246,6 +323,7 @@ HOME_FILES: Final[dict[str, _Classes]] = {
         .zlogin
         .zlogout
         .kshrc
+        .shrc
         .cshrc
         .tcshrc
         .login
@@ -324,7 +402,7 @@ SYSTEM_FILES: Final[dict[str, _Classes]] = {
         "etc_shadow",
         "/etc/shadow\n/etc/gshadow\n/etc/shadow-\n/etc/gshadow-\n/etc/master.passwd\n/etc/security/opasswd",
     ),
-    **_each("etc_sudoers", "/etc/sudoers\n/etc/sudoers.d\n/etc/doas.conf"),
+    **_each("etc_sudoers", "/etc/sudoers\n/etc/sudoers.d\n/etc/doas.conf\n/usr/local/etc/sudoers"),
     **_each("sshd_config", "/etc/ssh/sshd_config"),
     **_each("preload_config", "/etc/ld.so.preload\n/etc/ld.so.conf\n/etc/environment"),
     **_each(
@@ -380,6 +458,7 @@ SYSTEM_PREFIXES: Final[dict[str, tuple[tuple[str, _Classes], ...]]] = {
     ),
     "library": (
         ("/library/launchagents", frozenset({"autostart"})),
+        ("/library/startupitems/", frozenset({"autostart"})),
         ("/library/launchdaemons", frozenset({"autostart"})),
         ("/library/keychains", frozenset({"keyring"})),
     ),

@@ -108,6 +108,7 @@ def _classify(normalized: str, cwd: str, home: str, host: HostContext) -> frozen
         _add_home_names(out, relative, glob=glob)
     _add_system_names(out, base, glob=glob)
     _add_names(out, base, glob=glob)
+    _add_worth(out, path, base, cwd=cwd)
     if _is_fixture(base, cwd, home):
         out -= names.NOT_IN_FIXTURES
     elif (
@@ -132,6 +133,7 @@ def _from_file_url(value: str) -> str:
     if rest.startswith("//"):
         _, _, rest = rest[2:].partition("/")
         rest = f"/{rest}"
+    rest = rest.partition("?")[0]
     return unquote(unquote(rest))
 
 
@@ -267,6 +269,24 @@ def _add_top_level(out: set[str], path: str, top: str) -> None:
         _add_proc(out, path)
     elif top == "sys":
         out.add("kernel_setting")
+
+
+def _add_worth(out: set[str], path: str, base: str, *, cwd: str) -> None:
+    """Add what says how much is lost with a path: whether it comes back by itself, or is the project."""
+    parts = base.split("/")
+    if base.startswith(names.LOG_TREES) and _is_core_log(path, parts):
+        out.update(("system_log", "core_log"))
+    if not names.REBUILDABLE.isdisjoint(parts) or path.startswith(names.CACHE_PREFIXES):
+        out.add("rebuildable")
+    elif cwd and parts[-1] in names.PROJECT_CORE and base == f"{cwd.rstrip('/')}/{parts[-1]}":
+        out.add("project_core")
+
+
+def _is_core_log(path: str, parts: list[str]) -> bool:
+    name = parts[-1].partition(".")[0] if parts[-1].endswith(".log") else parts[-1]
+    return (
+        name in names.CORE_LOGS or "journal" in parts or path in ("/var/log", "/var/log/*", "/var/log/*.log")
+    )
 
 
 def _add_device(out: set[str], device: str) -> None:

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Final
 
 from defenseclaw.detection.conditions import ConditionSet
+from defenseclaw.detection.injection import InstructionRules
 from defenseclaw.detection.patterns import PatternSet
 from defenseclaw.errors import PackError
 from defenseclaw.vocabulary import JSON, TEXT_KINDS, Door, Event, EventKind, Severity
@@ -73,7 +74,7 @@ class Example:
 class Rule:
     """One rule: what decides it, what it is called, and why it exists.
 
-    A rule holds when its condition holds or one of its patterns is accepted.
+    A rule holds when its condition holds, one of its patterns is accepted, or one of its signals is found.
     """
 
     id: str
@@ -90,6 +91,10 @@ class Rule:
     on: Subject = Subject.TEXT
     validate: str = ""
     """Name of the second-stage validator every match must pass; empty for none."""
+    signals: tuple[str, ...] = ()
+    """It holds for a passage that gives the agent instructions and shows one of these reasons."""
+    wording: str = ""
+    """RE2 that the phrase of that reason must match; empty for any wording."""
     masks: bool = False
     detection_only: bool = False
     aliases: tuple[str, ...] = ()
@@ -106,7 +111,7 @@ class Rule:
             "confidence": self.confidence, "tags": list(self.tags), "kinds": sorted(self.kinds),
             "condition": self.condition, "patterns": list(self.patterns), "on": self.on.value,
             "validate": self.validate, "masks": self.masks, "detection_only": self.detection_only,
-            "aliases": list(self.aliases),
+            "aliases": list(self.aliases), "signals": list(self.signals), "wording": self.wording,
         }  # fmt: skip
 
 
@@ -118,7 +123,9 @@ CATEGORY_KINDS: Final[Mapping[str, frozenset[EventKind]]] = {
     "self-protection": _TOOL_CALL,
     "c2": _TOOL_CALL,
     "cognitive-file": _TOOL_CALL,
-    "trust-exploit": TEXT_KINDS,
+    "destructive": _TOOL_CALL,
+    "technique": _TOOL_CALL,
+    "trust-exploit": TEXT_KINDS | {EventKind.ASSET},
     "secret": _EVERYTHING,
     "enterprise-data": _EVERYTHING,
 }
@@ -184,6 +191,7 @@ class RuleSet:
             )
             for subject in Subject
         }
+        self.instructions = InstructionRules([r for r in self.rules.values() if r.signals])
 
     def __len__(self) -> int:
         return len(self.rules)

@@ -18,6 +18,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from defenseclaw.detection import personal
+
 Validator = Callable[[str, str, int, int], bool]
 
 MAX_PEM_CHARS: Final = 64 * 1024
@@ -455,5 +457,6 @@ VALIDATORS: Final[Mapping[str, Validator]] = {
     "connection-password": _connection_password,
     "jwt": _jwt,
     "private-key": _pem,
+    **personal.VALIDATORS,
 }
-"""Second-stage validators of secret rules, by the name a rule gives under ``validate``."""
+"""Second-stage validators, by the name a rule gives under ``validate``."""

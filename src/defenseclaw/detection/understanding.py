@@ -36,7 +36,7 @@ from defenseclaw.detection.facts import (
     Snapshot,
 )
 from defenseclaw.detection.path_names import OWN_ALL
-from defenseclaw.detection.programs import interpreters, system
+from defenseclaw.detection.programs import interpreters, losses, system
 from defenseclaw.detection.programs.base import Act, AddressUse, PathUse
 from defenseclaw.detection.programs.flows import FlowFinder, Step, made_by_links
 from defenseclaw.detection.shell import Evaluation, environment, evaluate
@@ -206,6 +206,7 @@ class _Builder:
         if act.mounts:
             self._mounts[command.id] = act.mounts
         self._inspect_text(command, act, evaluation)
+        losses.add_input(act, evaluation.stdin.get(command.id, ""))
         step = Step(command, act, stdin=evaluation.stdin.get(command.id))
         cwd = evaluation.cwds.get(command.id, self.cwd)
         self._add_executable(step, cwd)

@@ -29,6 +29,7 @@ _WILDCARD_DNS: Final = re.compile(
     r"(?:^|[.-])(?:(\d{1,3})[.-](\d{1,3})[.-](\d{1,3})[.-](\d{1,3})|([0-9a-f]{8}))"
     r"\.(?:nip\.io|sslip\.io|xip\.io|traefik\.me)$"
 )
+_ADDRESS_THEN_UNKNOWN: Final = re.compile(r"^(\d{1,3}(?:\.\d{1,3}){3})\ufffd")
 _RAW_COMMIT: Final = re.compile(r"^/[^/]+/[^/]+/[0-9a-f]{40}(?:/|$)")
 
 _BARE_V6: Final = re.compile(r"^[0-9a-f.]*(?::[0-9a-f.]*){2,}$", re.IGNORECASE)
@@ -135,6 +136,9 @@ _HOST_NAMES: Final = frozenset(
 """What containers call the machine they run on."""
 _PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443, "ftp": 21, "ssh": 22, "sftp": 22, "dns": 53}
 
+_DATA_STORE_PORTS: Final = frozenset({5984, 6333, 7700, 8086, 8108, 8123, 8983, 9200, 19530})
+"""CouchDB, Qdrant, Meilisearch, InfluxDB, Typesense, ClickHouse, Solr, Elasticsearch and kin, Milvus."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
@@ -191,6 +195,9 @@ def parse(
         return _unix(text, raw)
     head = text.lstrip("/\\") if scheme or text.startswith("//") else text
     authority, path = _split_authority(head)
+    if unknown_path := _ADDRESS_THEN_UNKNOWN.match(authority):
+        # `169.254.170.2$PATH`: a variable glued to a whole address holds the path.
+        authority, path = unknown_path[1], f"/{authority[unknown_path.end(1) :]}{path}"
     if "\\" in text.split("?", 1)[0]:
         classes.add("deceptive")
     user, at, hostport = authority.rpartition("@")
@@ -206,6 +213,8 @@ def parse(
     scope = _classify(host, path, classes)
     if number in control_ports and (scope == "loopback" or host in _HOST_NAMES or host.strip(".") == UNKNOWN):
         classes.add("control")
+    if number in _DATA_STORE_PORTS:
+        classes.add("data_store")
     external = scope in ("public", "unknown")
     if external:
         classes.add("external")

@@ -70,9 +70,9 @@ def test_paths(command, expected):
         ("rm a", set()),
         ("rm -- -rf", set()),
         ("rmdir /s /q C:/x", {"recursive", "force"}),
-        ("find . -delete", {"bulk", "recursive", "force"}),
+        ("find . -delete", {"bulk", "recursive", "force", "finds_everything"}),
         ("find . -name x -delete", {"bulk", "recursive"}),
-        ("find . -type f -exec rm {} +", {"bulk", "recursive"}),
+        ("find . -type f -exec rm {} +", {"bulk", "recursive", "finds_everything"}),
         ("find . -name x", set()),
         ("truncate -s 0 a", {"truncate"}),
         # modes

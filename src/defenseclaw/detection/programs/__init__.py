@@ -15,10 +15,12 @@ from defenseclaw.detection.programs import (
     encoders,
     files,
     interpreters,
+    losses,
     network,
     packages,
     secrets,
     system,
+    techniques,
     vcs,
     windows,
 )
@@ -107,6 +109,8 @@ def _describe(program: str, words: tuple[str, ...]) -> Act:
         act.preview()
     else:
         row.describe(act)
+        losses.add(act)
+        techniques.add(act)
     return act
 
 

@@ -283,3 +283,6 @@ PROGRAMS: Final[dict[str, Program]] = {
         for name in ("dpkg", "rpm", "installer", "softwareupdate")
     },
 }
+for _versioned in ("cargo", "gem"):
+    # `--version` names a version of the package there, and nothing is previewed.
+    PROGRAMS[_versioned] = Program(_MANAGER, _manager, _PREVIEWS - {"--version"})

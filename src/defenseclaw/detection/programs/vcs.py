@@ -81,7 +81,7 @@ def _git(act: Act) -> None:
         name, _, value = setting.partition("=")
         _set_config(act, name, value, persistent=False)
     directory = act.value("-C")
-    verb, rest = act.operand(0), act.operands[1:]
+    verb, *rest = [*_alias(act, act.operand(0)), *act.operands[1:]]
     rules = _VERBS.get(verb) or _VERBS.get(_ALIASES.get(verb, ""), _NO_OPTIONS)
     sub = Act("git", tuple(rest))
     parse(sub, rules)
@@ -136,6 +136,15 @@ _LOOKS: Final = frozenset(
 """Verbs that leave a work tree as it is."""
 
 
+def _alias(act: Act, verb: str) -> list[str]:
+    """Return the words that ``verb`` stands for by an alias that this call itself sets."""
+    for setting in act.all("-c"):
+        name, _, value = setting.partition("=")
+        if name.lower() == f"alias.{verb.lower()}" and value and not value.startswith("!"):
+            return value.split()
+    return [verb]
+
+
 def _inside(directory: str, path: str) -> str:
     return f"{directory.rstrip('/')}/{path}" if directory and not path.startswith(("/", "~")) else path
 
@@ -159,8 +168,10 @@ def _push(act: Act, sub: Act) -> None:
     forced = [word for word in sub.operands[1:] if word.startswith("+")]
     if sub.has("-f", "--mirror") or forced or any(option.startswith("--force") for option in sub.options):
         act.is_("history_rewrite", "destructive_vcs", "force")
+    if sub.has("-f", "--mirror") or forced:
+        act.is_("remote_overwritten")
     if sub.has("-d", "--prune") or any(word.startswith(":") for word in sub.operands[1:]):
-        act.is_("destructive_vcs")
+        act.is_("destructive_vcs", "remote_branch_lost")
         act.does("delete")
     _talk_remote(act, "upload", sub.operand(0))
 
@@ -181,7 +192,7 @@ def _rebase(act: Act, sub: Act) -> None:
 def _reset(act: Act, sub: Act) -> None:
     act.does("write")
     if sub.has("--hard", "--merge"):
-        act.is_("destructive_vcs")
+        act.is_("destructive_vcs", "changes_lost")
 
 
 def _clean(act: Act, sub: Act) -> None:
@@ -190,7 +201,7 @@ def _clean(act: Act, sub: Act) -> None:
         return
     if sub.has("-f"):
         act.does("delete")
-        act.is_("destructive_vcs", "force", "bulk")
+        act.is_("destructive_vcs", "force", "bulk", "changes_lost")
         if sub.has("-d"):
             act.is_("recursive")
         act.touch("delete", sub.operands or ["."])
@@ -202,36 +213,64 @@ def _checkout(act: Act, sub: Act) -> None:
     if "--" in act.words:
         files = list(act.words[act.words.index("--") + 1 :])
         act.is_("destructive_vcs")
+        if not _all_generated(files) and not sub.has("-p", "--ours", "--theirs"):
+            act.is_("changes_lost")
     elif "." in files:
-        act.is_("destructive_vcs")
+        act.is_("destructive_vcs", "changes_lost")
         files = ["."]
     else:
+        if any(_FILE_NAME.search(word) for word in files) and not sub.has(
+            "-b", "-B", "-p", "--ours", "--theirs"
+        ):
+            act.is_("changes_lost")
         # The only word is a branch or a file; a name with an ending is more likely the latter.
         files = files[1:] or [word for word in files if "." in word]
     if sub.has("-f"):
-        act.is_("destructive_vcs", "force")
+        act.is_("destructive_vcs", "force", "changes_lost")
     act.touch("write", files)
+
+
+_FILE_NAME: Final = re.compile(r"[^/]\.[a-z][a-z0-9]{1,4}$|[^/\d]\.[a-z]$")
+"""What is a file rather than a branch or version (``release/1.x``)."""
+
+
+_GENERATED: Final = frozenset(
+    {
+        "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock",
+        "poetry.lock", "uv.lock", "pdm.lock", "pipfile.lock", "cargo.lock", "gemfile.lock",
+        "composer.lock", "go.sum", "flake.lock",
+    }
+)  # fmt: skip
+
+
+def _all_generated(files: list[str]) -> bool:
+    """Whether a package manager makes every one of the files again; also when there are none."""
+    return all(file.rpartition("/")[2].lower() in _GENERATED for file in files)
 
 
 def _restore(act: Act, sub: Act) -> None:
     act.does("write")
     if not sub.has("-S") or sub.has("-W"):
         act.is_("destructive_vcs")
+        if not sub.has("-p") and not _all_generated(sub.operands):
+            act.is_("changes_lost")
         act.touch("write", sub.operands)
 
 
 def _stash(act: Act, sub: Act) -> None:
     act.does("write")
     if sub.operand(0) in ("drop", "clear"):
-        act.is_("destructive_vcs")
+        act.is_("destructive_vcs", "stash_lost")
         act.does("delete")
 
 
 def _branch(act: Act, sub: Act) -> None:
     if sub.has("-D") or (sub.has("-d") and sub.has("-f")):
-        act.is_("destructive_vcs", "force")
+        act.is_("destructive_vcs", "force", "branch_lost")
         act.does("delete")
     elif sub.has("-f", "-M"):
+        if sub.has("-f"):
+            act.is_("branch_lost")
         act.is_("destructive_vcs")
 
 
@@ -247,6 +286,14 @@ def _lossy(act: Act, sub: Act) -> None:
         return
     if verb == "gc" and not any(option.startswith("--prune") for option in sub.options):
         return
+    if {"-n", "--dry-run"} & set(sub.options):
+        return
+    if verb == "update-ref":
+        if not sub.has("-d", "--stdin"):
+            return
+        act.is_("branch_lost")
+    elif verb != "gc" or any(word in ("--prune=now", "--prune=all") for word in act.words):
+        act.is_("history_lost")
     act.does("delete")
     act.is_("destructive_vcs")
     if verb.startswith("filter"):
@@ -363,6 +410,15 @@ def _submodule(act: Act, sub: Act) -> None:
         _talk_remote(act, "download", sub.operand(1))
     elif sub.operand(0) == "deinit":
         act.is_("destructive_vcs")
+        if sub.has("-f"):
+            act.is_("changes_lost")
+
+
+def _overwrite_tree(act: Act, sub: Act) -> None:
+    """Describe read-tree and checkout-index, which check out beneath everything that asks."""
+    act.does("write")
+    if (act.operand(0) == "read-tree" and "--reset" in sub.options) or sub.has("-f"):
+        act.is_("destructive_vcs", "changes_lost")
 
 
 def _bisect(act: Act, sub: Act) -> None:
@@ -372,7 +428,7 @@ def _bisect(act: Act, sub: Act) -> None:
 
 def _worktree(act: Act, sub: Act) -> None:
     if sub.operand(0) == "remove" and sub.has("-f"):
-        act.is_("destructive_vcs", "force")
+        act.is_("destructive_vcs", "force", "changes_lost")
         act.does("delete")
 
 
@@ -386,6 +442,8 @@ def _remove(act: Act, sub: Act) -> None:
     act.does("delete")
     if sub.has("-r"):
         act.is_("recursive")
+    if sub.has("-f", "--force") and "--cached" not in sub.options:
+        act.is_("changes_lost")
     if "--cached" not in sub.options:
         act.touch("delete", sub.operands)
 
@@ -466,6 +524,8 @@ _DESCRIBE: Final = {
     "gc": _lossy,
     "prune": _lossy,
     "update-ref": _lossy,
+    "read-tree": _overwrite_tree,
+    "checkout-index": _overwrite_tree,
     "show": _show,
     "log": _show,
     "diff": _show,
@@ -482,9 +542,9 @@ def _mercurial(act: Act) -> None:
         act.has("-C", "--clean", "--no-backup", "--all", "-a")
         or verb in ("strip", "purge", "rollback", "abandon")
     ):
-        act.is_("destructive_vcs")
+        act.is_("destructive_vcs", "history_lost" if verb in ("strip", "rollback") else "changes_lost")
     if verb == "push" and act.has("-f"):
-        act.is_("history_rewrite", "destructive_vcs")
+        act.is_("history_rewrite", "destructive_vcs", "remote_overwritten")
     for word in act.operands[1:]:
         if is_url(word):
             act.talk("connect", word)
@@ -498,6 +558,8 @@ def _jujutsu(act: Act) -> None:
         or words[:2] == ["operation", "abandon"]
     ):
         act.is_("destructive_vcs")
+        if words[0] in ("abandon", "restore"):
+            act.is_("changes_lost")
     if words[:2] == ["git", "push"]:
         act.does("upload")
 

@@ -1,0 +1,137 @@
+"""Where a phrase stands: used or only mentioned, shown to people or hidden from them.
+
+All judgements look at a bounded stretch around the phrase.
+"""
+
+# ruff: noqa: RUF001 - quotation marks and letters of other scripts are what is looked for
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import re2
+
+_LINE: Final = 240
+"""Characters of the line before and after a phrase in which its quotation marks are looked for."""
+_TOPIC: Final = 300
+"""Characters around a phrase that say what the text is about."""
+
+_QUOTES: Final = {
+    '"': '"', "'": "'", "`": "`", "“": "”", "„": "“", "‘": "’",
+    "«": "»", "‹": "›", "「": "」", "『": "』", "”": "”",
+}  # fmt: skip
+_TOPIC_WORDS: Final = re2.compile(
+    r"(?i)\b(?:(?:prompt|instruction|indirect|text|command)[ -]?injections?|injection|jail-?breaks?"
+    r"|jailbreaking|attack(?:s|er|ers|ing)?"
+    r"|adversar(?:y|ies|ial)|malicious|payloads?|exploit(?:s|ation)?|red[- ]?team\w*|vulnerab\w+"
+    r"|threats?|mitigat\w+|phishing|untrusted"
+    r"|owasp|llm0?1|flagged|detect(?:s|or|ors|ed|ion|ing)?|classif(?:y|ier|ies|ied|iers)|guard model"
+    r"|scanner|sanitiz\w+|benchmark"
+    r"|heuristics?|defen[cs]es?|blocked|poison(?:ed|ing)|hijack(?:s|ing|ed)?|manipulat(?:e|ion|ing"
+    r"|ive)|trick(?:s|ed|ing)?|fool(?:s|ed|ing)?"
+    r"|angriff\w*|angreifer\w*|ataques?|atacante\w*|attaques?|attaquant\w*|engañar|attacco|assert\w*"
+    r"|patterns?|regex|social engineering"
+    r"|suspicious|abuse|evasion|bypass(?:es)? (?:of|the filter)|prevent(?:s|ing|ion)?)\b"
+)
+_INTRODUCES: Final = re2.compile(
+    r"(?i)(?:\b(?:such as|e\.g\.|for example|for instance|phrases?|strings?|wording|sentences? like"
+    r"|says? like|commands? like|(?:ask|tell|instruct|trick|get|force|cause|lead|push)(?:s|ing|ed)? "
+    r"(?:the|an?|your|our|its?) (?:\w+ )?\w+ (?:to|into)|attempt(?:s|ed|ing)? to|(?:try|tries|tried"
+    r"|trying) to|tells? you to|asks? you to|told to|whether|checks? (?:that|if|for)|match(?:es|ing)"
+    r"|looks? for|searches for|frases como|phrases comme|tests? (?:that|if|whether|for))[^.!?\n]{0,50})$"
+)
+"""Words before a phrase that make it one that is spoken about."""
+_QUOTES_IT: Final = re2.compile(
+    r"(?i)\b(?:say|says|said|saying|read|reads|reading|write|writes|wrote|writing|contain(?:s|ing)?"
+    r"|called|named|titled|like|phrase|sentence|string|word|text|examples?|steht|escribir|écrire|como"
+    r"|comme"
+    r"|how|why|what|when|explain|quote|mean(?:s|ing)?|detects?|flags?|blocks?|match(?:es)?)\b[^.!?\n]{0,60}$"
+)
+"""Words before a quotation mark that make the string a quotation even where it looks like a value."""
+_KEY: Final = re.compile(r"""(?:["'\w\]]\s*[:=]|[\[{(,=:>]|^)\s*[rbfuRBFU]{0,2}\\*$""")
+_VALUE: Final = re.compile(r"""["']\s*[:=]\s*$""")
+_WORD: Final = re.compile(r"[^\W\d_]{2,}")
+_HIDING: Final = re2.compile(
+    r"(?i)display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0|opacity\s*:\s*0(?:[^.\d]|\.0)"
+    r"|color\s*:\s*(?:#fff(?:fff)?\b|white|transparent)|<template\b"
+    r"|\bhidden(?:=|>|\s+aria)|aria-hidden=|text-indent\s*:\s*-\d{3}|left\s*:\s*-\d{3,}"
+    r"|height\s*:\s*0|\[//\]:\s*#|\[comment\]:\s*<?>?|alt=[\"'][^\"']*$"
+)
+
+
+def is_mentioned(text: str, start: int, end: int) -> bool:
+    """Whether the phrase ``text[start:end]`` is spoken about rather than spoken.
+
+    A phrase is mentioned when it is quoted inside a sentence that introduces it, or when what surrounds it is
+    about attacks and it stands in quotes, in a list, a table or program text, or when the text around it is
+    about little else. A string that is the value of a key is not quoted by anybody.
+    """
+    before, after = text[max(0, start - _TOPIC) : start], text[end : end + _TOPIC]
+    topics = _topics(before) | _topics(after)
+    opened = _opened_quote(text, start, end)
+    if opened >= 0:
+        line_start = text.rfind("\n", max(0, opened - _LINE), opened) + 1
+        lead = text[max(line_start, opened - _LINE) : opened]
+        if not _KEY.search(lead.rstrip(" ") if lead.strip() else lead):
+            return len(_WORD.findall(lead)) >= 2 or bool(topics)
+        is_value = _VALUE.search(lead) is not None
+        if topics or (not is_value and _QUOTES_IT.search(lead.rstrip(" :=("))):
+            return True
+    if len(topics) >= 2 or _in_fence(text, start):
+        return bool(topics)
+    # a phrase that begins a sentence of its own is introduced by nothing
+    return text[start : start + 1] not in ".!?;\n" and _INTRODUCES.search(before[-100:]) is not None
+
+
+def _topics(around: str) -> set[str]:
+    return {found[0].lower()[:6] for found in _TOPIC_WORDS.finditer(around)}
+
+
+def _opened_quote(text: str, start: int, end: int) -> int:
+    """Return the place of the quotation mark that opens around the phrase; -1 without one."""
+    low = max(0, start - _LINE)
+    line = text.rfind("\n", low, start + 1) + 1 or low
+    # the phrase's match may begin at the quotation mark itself
+    head = text[line : start + 1]
+    tail_end = text.find("\n", end)
+    tail = text[
+        max(start + 1, end - 1) : min(len(text), end + _LINE, tail_end if tail_end >= 0 else len(text))
+    ]
+    best = -1
+    for opening, closing in _QUOTES.items():
+        place = _unclosed(head, opening, closing)
+        if place >= 0 and closing in tail:
+            best = max(best, line + place)
+    return best
+
+
+def _unclosed(head: str, opening: str, closing: str) -> int:
+    if opening != closing:
+        place = head.rfind(opening)
+        return place if place >= 0 and closing not in head[place + 1 :] else -1
+    open_at = -1
+    for place, char in enumerate(head):
+        if char != opening:
+            continue
+        inside_word = 0 < place < len(head) - 1 and head[place - 1].isalnum() and head[place + 1].isalnum()
+        if opening == "'" and inside_word:
+            continue
+        open_at = place if open_at < 0 else -1
+    return open_at
+
+
+def _in_fence(text: str, start: int) -> bool:
+    low = max(0, start - 1500)
+    return text.count("```", low, start) % 2 == 1
+
+
+def is_hidden(text: str, start: int) -> bool:
+    """Whether people who look at the rendered text would not see what stands at ``start``."""
+    low = max(0, start - 400)
+    head = text[low : start + 1]
+    opened = head.rfind("<!--")
+    if opened >= 0 and "-->" not in head[opened:]:
+        return True
+    tag = text[max(0, start - 200) : start + 1]
+    after = max((found.end() for found in _HIDING.finditer(tag)), default=-1)
+    return after >= 0 and "</" not in tag[after:]

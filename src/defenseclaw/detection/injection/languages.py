@@ -1,0 +1,299 @@
+"""Undoing, revealing and role change in other languages than English, as RE2 fragments.
+
+Verb forms that address the reader stand for themselves, so these need no grammar of who is spoken to: a
+German "ignoriere" or a Spanish "ignora" is an order, "ignorieren" at the end of a subordinate clause is not.
+"""
+
+# ruff: noqa: RUF001 - quotation marks and letters of other scripts are what is looked for
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+_GAP: Final = r"[^.!?\n]{0,60}?"
+_CJK_GAP: Final = r"[^。！？\n]{0,16}?"
+
+
+class Words(NamedTuple):
+    """What one language says it with."""
+
+    undo: str
+    """Orders to ignore, forget, disregard."""
+    instruction: str
+    prior: str
+    """What marks instructions as the agent's own or earlier ones."""
+    everything: str = ""
+    """Everything that was said before, without a noun."""
+    gap: str = _GAP
+
+
+_LATIN: Final = (
+    Words(
+        r"\b(?:ignorier(?:e|t|en sie)|vergiss|vergesst|vergessen sie|missachte(?:n sie)?|verwirf"
+        r"|verwerfen sie"
+        r"|überspringe|übergeh(?:e|en sie)|lass(?:e|en sie)? (?:alle|die|deine)|hör(?:e|en sie)?"
+        r" nicht (?:mehr )?auf|beachte(?:n sie)? (?:nicht|keine))\b",
+        r"(?:anweisung|instruktion|anordnung|befehl|vorgabe|regel|richtlinie|aufgabe|auftr[aä]g"
+        r"|prompt|aufforderung"
+        r"|kontext|programmierung|text|weisung|gesagte|information)\w{0,4}",
+        r"(?:vorherig|vorig|vorangegangen|vorangehend|bisherig|obig|früher|ursprünglich|vorhergehend"
+        r"|zuvor|oben|davor"
+        r"|bislang|anfänglich|alten\b|all[er]?\b|sämtliche|jegliche|deine|ihre\b|eure|erhalten"
+        r"|bekommen|gegeben|vorausgegangen)\w{0,3}",
+        r"(?:alles?|jegliche\w?)\b[^.!?\n]{0,40}?\b(?:zuvor|davor|bisher|vorher|oben|gesagt|gelernt"
+        r"|gelesen|wei(?:ß|ss)t|"
+        r"erhalten|geschrieben|stand|steht|früher|bekommen)|das bisherige",
+    ),
+    Words(
+        r"\b(?:ignor[ae](?:d|n)?|olvid(?:[ae](?:d|n|te)?|ar)|descart[ae]|omit[ae]|desestim[ae]|no "
+        r"(?:sigas|hagas caso|obedezcas|"
+        r"tengas en cuenta|siga|tenga en cuenta)|haz caso omiso|deja de (?:seguir|lado))\b",
+        r"(?:instruccion|orden|regla|indicacion|directri|directiva|mandato|tarea|prompt|contexto"
+        r"|comando|norma"
+        r"|instrucción|indicación)\w{0,3}",
+        r"(?:anterior|previ[ao]|preceden|de arriba|arriba|antes|\btus\b|\bsus\b|\btodas?\b|\btodos?\b"
+        r"|original|inicial|recibid)\w{0,4}",
+        r"todo (?:lo )?que\b|todo lo\b[^.!?\n]{0,40}?(?:antes|anterior|arriba|dicho|sabes|aprendi|ahora)",
+    ),
+    Words(
+        r"\b(?:ignor(?:e|ez)|oubli(?:e|ez)|néglige[zr]?|écarte[zr]?|abandonne[zr]?|fais abstraction"
+        r"|faites abstraction"
+        r"|ne (?:tiens|tenez|tiennent) (?:pas|plus|aucun) compte|ne (?:suis|suivez|respecte[zr]?) "
+        r"(?:pas|plus)|laisse(?:z)? tomber)",
+        r"(?:instruction|consigne|directive|ordre|règle|indication|prompt|contexte|tâche|commande)s?",
+        r"(?:précédent|antérieur|ci-dessus|\btes\b|\bvos\b|toutes?\b|tous\b|avant|initial|originel"
+        r"|d'origine|reçu|d’avant|plus haut)\w{0,3}",
+        r"tout\b[^.!?\n]{0,40}?(?:précède|avant|dit|appris|ci-dessus|jusqu)",
+    ),
+    Words(
+        r"\b(?:ignora(?:te|re)?|dimentica(?:te|ti)?|scorda(?:ti|te)?|trascura|tralascia|non "
+        r"(?:seguire|considerare|tenere conto))\b",
+        r"(?:istruzion|regol|ordin|indicazion|direttiv|comand|contest|compit|prompt)\w{0,2}",
+        r"(?:precedent|anterior|sopra|\btue\b|\btuoi\b|\btutt[ei]\b|prima|inizial|original|finora"
+        r"|ricevut)\w{0,2}",
+        r"tutto (?:ciò|quello|quanto)\b[^.!?\n]{0,40}?(?:prima|sopra|detto|imparato|sai)",
+    ),
+    Words(
+        r"\b(?:ignor(?:e|a|em)|esqueça(?:m)?|esquece|desconsider(?:e|a)|desprez(?:e|a)|não (?:siga"
+        r"|obedeça|considere))",
+        r"(?:instruç|orientaç|ordens|ordem|regra|diretri|comando|contexto|tarefa|prompt)\w{0,4}",
+        r"(?:anterior|prévi|acima|\bsuas\b|\btuas\b|\btod[ao]s\b|antes|inicia|origina|recebid)\w{0,4}",
+        r"tudo (?:o que|que|isso)?\b[^.!?\n]{0,40}?(?:antes|acima|disse|aprendeu|sabe)",
+    ),
+    Words(
+        r"\b(?:negeer|vergeet|sla .{0,20}over|volg .{0,40}niet)\b",
+        r"(?:instructie|opdracht|regel|richtlijn|aanwijzing|bevel|prompt|taak)\w{0,3}",
+        r"(?:vorige|voorgaande|eerdere|bovenstaande|\bje\b|\balle\b|\bjouw\b|\buw\b|hierboven"
+        r"|oorspronkelijke)",
+        r"alles\b[^.!?\n]{0,40}?(?:hiervoor|eerder|hierboven|gezegd|geleerd)",
+    ),
+    Words(
+        r"(?:zignoruj|ignoruj|zapomnij|pomiń|odrzuć)(?:cie)?",
+        r"(?:instrukcj|poleceni|polecen|wytyczn|zasad|rozkaz|prompt|reguł)\w{0,3}",
+        r"(?:poprzedni|wcześniejsz|powyższ|dotychczasow|wszystki|swoj|twoj)\w{0,3}",
+        r"wszystko[^.!?\n]{0,40}?(?:wcześniej|powyżej|dotąd|powiedzian)",
+    ),
+    Words(
+        r"(?:zaboravi|ignori[rš]\w{1,3}|zanemari|zapomeň|zapomeňte|ignoruj|glem|ignorer|glöm|ignorera"
+        r"|unohda|uită|felejtsd el|hagyd figyelmen kívül)",
+        r"(?:uput|instrukcij|naredb|pravil|zadat|nared|uputstv|pokyn|instrukc|instruks|instruktion"
+        r"|ohje|instrucțiuni|utasítás|zadać)\w{0,4}",
+        r"(?:prethodn|dosadašnj|ranij|prijašnj|gornj|\bsve\b|svoj|tvoj|předchoz|tidligere|forrige"
+        r"|tidigare|föregående|aiemmat|anterioare|korábbi|előző)\w{0,3}",
+        r"(?:sve|vše|alt|allt|kaikki|tot)\b[^.!?\n]{0,40}?(?:prije|pre toga|dosad|rekao|gore|předtím"
+        r"|før|tidigare|aiemmin|înainte)",
+    ),
+    Words(
+        r"(?:talimat|komut|yönerge|kural|emir)\w{0,6}",
+        r"(?:yok say|unut|görmezden gel|dikkate alma|göz ardı et)",
+        r"(?:önceki|yukarıdaki|tüm|bütün|daha önce)",
+    ),
+)  # fmt: skip
+_OTHER: Final = (
+    Words(
+        r"(?:игнорируй|проигнорируй|забудь|отбрось|не обращай внимания на|не следуй|отмени"
+        r"|пренебреги)(?:те)?",
+        r"(?:инструкци|указани|правил|команд|директив|приказ|задани|промпт|распоряжени)[а-яё]{0,4}",
+        r"(?:предыдущ|прежн|прошл|вышеуказанн|все|сво|тво|ваш|выше|ранее|исходн|первоначальн)[а-яё]{0,4}",
+        r"(?:вс[её]),? [^.!?\n]{0,40}?(?:раньше|ранее|выше|сказан|знаешь|до этого)",
+    ),
+    Words(
+        r"(?:忽略|无视|無視|忘记|忘記|忘掉|不要理会|不要遵守|不要遵循|抛弃|丢弃|跳过|取消)",
+        r"(?:指令|指示|提示词|提示|规则|規則|命令|要求|设定|設定|内容|對話|对话|说明|约束|限制)",
+        r"(?:之前|以前|先前|上面|以上|前面|此前|你的|您的|所有|全部|原来|原先)",
+        gap=_CJK_GAP,
+    ),
+    Words(
+        r"(?:これまで|以前|上記|前|今まで|すべて|全て|あなた)",
+        r"(?:指示|命令|ルール|プロンプト|規則|設定|制約)[^。\n]{0,8}?(?:を|は)",
+        r"(?:無視|忘れ|破棄|従わ(?:ない|ず))",
+        gap=_CJK_GAP,
+    ),
+    Words(
+        r"(?:이전|앞의|위의|지금까지|기존|모든)",
+        r"(?:지시|명령|지침|규칙|프롬프트|설정)",
+        r"(?:무시|잊어|잊으|따르지)",
+        gap=_CJK_GAP,
+    ),
+    Words(
+        r"(?:تجاهل|انس|انسى|إنس|لا تتبع)",
+        r"(?:تعليمات|التعليمات|الأوامر|أوامر|القواعد|التوجيهات|قواعد|توجيهات)",
+        r"(?:السابقة|سابقة|أعلاه|جميع|كل|السابق)",
+    ),
+    Words(
+        r"(?:पिछले|पहले|सभी|ऊपर)", r"(?:निर्देश|आदेश|नियम)", r"(?:अनदेखा|भूल|नज़रअंदाज़|नजरअंदाज|उपेक्षा)"
+    ),
+    Words(
+        r"(?:bỏ qua|quên)", r"(?:hướng dẫn|chỉ dẫn|lệnh|quy tắc|chỉ thị)", r"(?:trước|ở trên|tất cả)"
+    ),
+    Words(
+        r"(?:abaikan|lupakan)", r"(?:instruksi|perintah|aturan|arahan|petunjuk)",
+        r"(?:sebelum|di atas|semua|sebelumnya)"
+    ),
+    Words(
+        r"(?:αγνόησε|αγνοήστε|ξέχασε|ξεχάστε)", r"(?:οδηγίες|εντολές|κανόνες)",
+        r"(?:προηγούμεν|παραπάνω|όλες)"
+    ),
+    Words(
+        r"(?:התעלם|שכח)", r"(?:הוראות|ההוראות|הנחיות)", r"(?:קודמות|הקודמות|כל)"
+    ),
+)  # fmt: skip
+
+
+_STATES: Final = (
+    r"\b(?:abweichend (?:zu|von)|entgegen|ungeachtet|trotz)\b[^.!?\n]{0,30}?(?:vorherig|bisherig|obig"
+    r"|früher|deine|ihre)\w* (?:anweisung|instruktion|vorgabe|regel|befehl)\w*",
+    r"\balle (?:bisherigen|vorherigen|obigen|früheren) (?:informationen|anweisungen|instruktionen"
+    r"|vorgaben)\b[^.!?\n]{0,60}?\b(?:irrelevant|ungültig|falsch|hinfällig|nicht)\b",
+    r"\bdie obigen?\b[^.!?\n]{0,40}?\bignorieren\b|\balles (?:bisherige|vorherige|obige|zuvor"
+    r" gesagte)\w*\b[^.!?\n]{0,30}?(?:vergessen|ignorieren)|\balle (?:bisherigen|vorherigen|obigen"
+    r"|vorangegangenen) (?:anweisungen|aufgaben|regeln|informationen)\b[^.!?\n]{0,30}?(?:vergessen"
+    r"|ignorieren|streichen)",
+    r"\bvergiss alles\s*[,;!.]",
+)
+
+
+def undo_patterns() -> tuple[str, ...]:
+    """Return patterns for undoing earlier instructions, one or two for each group of languages."""
+    patterns: list[str] = []
+    for words in (*_LATIN, *_OTHER):
+        undo, noun, prior, gap = words.undo, words.instruction, words.prior, words.gap
+        patterns.append(f"{undo}{gap}(?:{prior}{gap}{noun}|{noun}{gap}{prior})")
+        # Turkish, Hindi, Japanese and Korean put the order last.
+        patterns.append(f"{prior}{gap}{undo}{gap}{noun}" if words.undo.startswith("(?:talimat") else "")
+        if words.everything:
+            patterns.append(f"{undo}{gap}{words.everything}")
+    return (*(each for each in patterns if each), *_STATES)
+
+
+REVEAL: Final = (
+    r"\b(?:drucken|druck(?:e|en sie)?|wiederhole(?:n sie)?|zeige?n?(?: sie)?|gib|geben"
+    r" sie)\b[^.!?\n]{0,40}?\b(?:obige[nrs]?|gesamte[nrs]? obigen?|vorherige[nrs]?|alle(?: die)?) "
+    r"(?:texte?s?|eingabeaufforderung|prompts?|prompt-?texte?|anweisungen|wörter|sätze|eingabe)\b",
+    r"\b(?:zeig(?:e|en sie)?|gib|geben sie|nenn(?:e|en sie)?|verrat(?:e|en sie)?|wiederhol(?:e|en"
+    r" sie)?|drucke?|schreib(?:e|en sie)?"
+    r"|sag(?:e|en sie)?|wie lautet|wie lauten|was ist|was sind)\b[^.!?\n]{0,40}?\b(?:dein|deine"
+    r"|deinen|ihr|ihre|ihren)\b[^.!?\n]{0,30}?"
+    r"(?:(?:system|initial)-? ?(?:prompt|anweisung|nachricht)\w*|prompt|(?:ursprünglich|geheim"
+    r"|versteckt|intern|erst|genau)\w* "
+    r"(?:anweisung|instruktion|regel|vorgabe)\w*|anweisungen (?:wörtlich|aus\b))",
+    r"\b(?:muéstra\w*|muestra\w*|revela\w*|di(?:me)?|imprime|repite|escribe|cuál es|cuáles son"
+    r"|dame)\b[^.!?\n]{0,40}?\b(?:tu|tus|su|sus)\b"
+    r"[^.!?\n]{0,30}?(?:prompt|(?:mensaje|instrucciones) (?:del? sistema|inicial\w*|ocult\w*"
+    r"|original\w*|secret\w*))",
+    r"\b(?:montre[zr]?|affiche[zr]?|révèle[zr]?|révéle[zr]|répète[zr]?|donne[zr]?|écri[st]|écrivez"
+    r"|quel(?:le)?s? (?:est|sont))(?:-moi)?\b"
+    r"[^.!?\n]{0,40}?(?:(?:\bton|\btes|\bvotre|\bvos)\b[^.!?\n]{0,30}?(?:prompt|instructions "
+    r"(?:initiales|système|cachées|secrètes|d'origine))"
+    r"|message système)",
+    r"\b(?:mostra(?:mi)?|rivela|ripeti|stampa|dimmi|qual è)\b[^.!?\n]{0,40}?\b(?:tuo|tue"
+    r"|tuoi)\b[^.!?\n]{0,30}?(?:prompt|istruzioni "
+    r"(?:iniziali|di sistema|nascoste|segrete))",
+    r"\b(?:mostre|revele|repita|imprima|diga|qual é)\b[^.!?\n]{0,40}?\b(?:seu|suas?"
+    r"|teu)\b[^.!?\n]{0,30}?(?:prompt|instruções (?:iniciais|"
+    r"do sistema|ocultas|secretas))",
+    r"(?:покажи|выведи|раскрой|повтори|назови)(?:те)?[^.!?\n]{0,40}?(?:системн[а-я]{1,3} (?:промпт"
+    r"|инструкци|сообщени)|сво[а-яё]{1,2} "
+    r"(?:промпт|инструкци))",
+    r"(?:显示|告诉我|输出|重复|打印|透露|泄露)[^。\n]{0,12}?(?:系统提示|系統提示|你的(?:提示词|初始指令|指令))",
+)
+"""Asking for the agent's own prompt."""
+
+UNBOUND: Final = (
+    r"\b(?:du bist (?:jetzt|nun|ab jetzt)|sie sind (?:jetzt|nun)|ab (?:jetzt|sofort) (?:bist"
+    r"|antwortest|handelst)|tu so,? als|stell dir vor)\b"
+    r"[^.!?\n]{0,60}?(?:ohne (?:jegliche |alle |irgendwelche |ethische |moralische )?(?:einschränkung"
+    r"|filter|regel|grenze|beschränkung|moral|ethik)\w*"
+    r"|uneingeschränkt|unzensiert|keine (?:regeln|grenzen|filter|einschränkungen)|böse[rs]?\b)",
+    r"\b(?:ahora eres|a partir de ahora|eres ahora|desde ahora|actúa como|finge)\b[^.!?\n]{0,60}?"
+    r"(?:sin (?:ningún |ninguna )?(?:restriccion|filtro|"
+    r"límite|regla|censura|ética|moral|restricción)\w*|malvad[oa])",
+    r"\b(?:tu es (?:maintenant|désormais)|vous êtes (?:maintenant|désormais)|à partir de maintenant"
+    r"|agis comme|fais semblant)\b[^.!?\n]{0,60}?"
+    r"(?:sans (?:aucune? )?(?:restriction|filtre|limite|règle|censure|éthique|morale)\w*|maléfique)",
+    r"\b(?:ora sei|d'ora in poi|adesso sei)\b[^.!?\n]{0,60}?senza (?:alcun\w* )?(?:restrizion|filtr"
+    r"|limit|regol|censur)\w*",
+    r"\b(?:agora você é|a partir de agora)\b[^.!?\n]{0,60}?sem (?:nenhum\w* )?(?:restriç|filtro"
+    r"|limite|regra|censura)\w*",
+    r"(?:ты теперь|теперь ты|с этого момента ты)[^.!?\n]{0,60}?без (?:всяких |каких-либо )?"
+    r"(?:ограничени|фильтр|правил|цензур)[а-я]*",
+    r"(?:你现在是|从现在开始|从现在起|你不再)[^。\n]{0,24}?(?:没有(?:任何)?(?:限制|规则|约束|道德)|不受(?:任何)?(?:限制|约束)|受限)",
+)
+"""A role without limits."""
+
+NEW_TASK: Final = (
+    r"\b(?:(?:deine|ihre|die|eine) (?:neue|eigentliche|einzige|wahre|nächste)|neue) (?:aufgabe"
+    r"|anweisung|instruktion|mission)\w{0,2}\b"
+    r"|\b(?:konzentrier(?:e|en sie)|fokussier(?:e|en sie)) (?:dich|sich) (?:nun|jetzt|nur|stattdessen"
+    r"|ausschließlich)\b"
+    r"|\bführen? (?:sie )?stattdessen\b|\bfang\w* (?:noch ?mal|von vorne|neu) an\b",
+    r"\b(?:tu|su) (?:nueva|única|verdadera) (?:tarea|misión|instrucción)|\bnuevas? (?:tareas?"
+    r"|instrucciones)\s*:|\ben su lugar,? (?:haz|envía)",
+    r"\b(?:ta|votre) (?:nouvelle|seule|vraie) (?:tâche|mission|instruction)|\bnouvelles? "
+    r"(?:instructions?|tâches?)\s*:",
+    r"\bil tuo nuovo compito|\bsua nova tarefa|\bje nieuwe (?:taak|opdracht)|твоя новая задача|你的新任务"
+    r"|新しい(?:タスク|指示)",
+)
+"""Another task instead of the one given."""
+
+ADDRESSED: Final = (
+    r"\b(?:ki|künstliche intelligenz|sprachmodell|ki-(?:assistent|agent|modell|system)\w*)(?:en|s"
+    r"|e)?\b ?[:,]",
+    r"\b(?:estimad[oa]|querid[oa]|hola|atención,?|caro|cara|cher|chère|prezad[oa]|sehr geehrte[rs]?"
+    r"|liebe[rs]?|hallo|achtung,?) "
+    r"(?:\w+ )?(?:asistente|agente|modelo|ia\b|assistant|assistente|ki\b|ki-\w+|assistent|agent"
+    r"|modèle|sprachmodell|modello|inteligencia)",
+    r"\b(?:wenn|falls) (?:du|sie) (?:eine? )?(?:ki|sprachmodell|assistent)|\bsi eres (?:una? )?(?:ia"
+    r"|asistente|modelo)"
+    r"|\bsi (?:tu es|vous êtes) (?:une? )?(?:ia|assistant|modèle)|\b(?:asistente|assistant|agente"
+    r"|agent) (?:de |d')?ia\b ?[:,]",
+)
+"""Speaking to the agent."""
+
+CONCEAL: Final = (
+    r"\bohne (?:den |die |dem )?(?:nutzer|benutzer|anwender|kunden|user|jemande[nm])\w* (?:\w+ )?"
+    r"(?:zu )?(?:informieren|fragen|benachrichtigen|sagen|warnen)"
+    r"|\b(?:sag|erzähl|verrat|erwähne|teile?)\w* (?:es |das |dem |den )?(?:nutzer|benutzer|niemandem"
+    r"|user)\w*\b[^.!?\n]{0,20}?(?:nicht|nichts)?",
+    r"\bsin (?:informar|avisar|decir|preguntar|notificar)\w* (?:al|a la|a) (?:usuari\w+|nadie"
+    r"|cliente)|\bno se lo (?:digas|cuentes|menciones)|\bno (?:le )?"
+    r"(?:digas|informes|menciones|avises)\b[^.!?\n]{0,30}?(?:usuari\w+|nadie)",
+    r"\bsans (?:prévenir|informer|avertir|demander|notifier|le dire)\w* (?:à )?(?:l['’]utilisat\w+"
+    r"|personne|au client)|\bne (?:dis|dites|mentionne[zr]?|"
+    r"préviens|informe[zr]?)\b[^.!?\n]{0,30}?(?:utilisat\w+|personne)",
+    r"\bsenza (?:informare|avvisare|dire|chiedere)\w*\b[^.!?\n]{0,20}?utente|\bsem (?:informar|avisar"
+    r"|dizer)\w*\b[^.!?\n]{0,20}?usuári",
+)
+"""Hiding it from the user."""
+
+SEND: Final = (
+    r"\b(?:schicke?|sende|senden sie|leite|leiten sie|übermittle|überweise|überweisen sie|maile"
+    r"|lösche|löschen sie|lade|teile|verrate)\b[^.!?\n]{0,80}?",
+    r"\b(?:envía|envíe|envie|enviar|manda|mande|reenvía|transfiere|transfiera|borra|borre|elimina"
+    r"|elimine|comparte|enviando|apague|transferir)\b[^.!?\n]{0,80}?",
+    r"\b(?:envoie|envoyez|envoyer|transfère|transférez|transférer|supprime|supprimez|partage[zr]?"
+    r"|efface[zr]?)\b[^.!?\n]{0,80}?",
+    r"\b(?:invia|inviate|manda|trasferisci|cancella|elimina|condividi|stuur|verwijder"
+    r"|verzend)\b[^.!?\n]{0,80}?",
+    r"(?:отправь|перешли|переведи|удали|пришли)(?:те)?[^.!?\n]{0,80}?",
+    r"(?:发送|发给|转发|转账|删除|上传)[^。\n]{0,24}?",
+)

@@ -1,0 +1,307 @@
+"""From signals to a judgement.
+
+The whole text is searched once for anchors; around each group of anchors a bounded passage is searched for
+everything, signals that are only mentioned drop out, and what the rest adds up to decides. Work is linear in
+the text: passages do not overlap by more than their margins and their number is bounded.
+"""
+
+# ruff: noqa: RUF001 - quotation marks and letters of other scripts are what is looked for
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from typing import Final, Protocol
+
+import re2
+
+from defenseclaw.detection.injection.context import is_hidden, is_mentioned
+from defenseclaw.detection.injection.lexicon import PLACE
+from defenseclaw.detection.injection.signals import CANNOT_BE_SEEN, SAYS_IN_FULL, SIGNALS, Signal
+from defenseclaw.detection.patterns import PatternOverload
+
+CERTAIN: Final = 100
+"""From here on a passage carries an instruction, in hundredths."""
+LIKELY: Final = 80
+"""From here on it probably does."""
+
+MARGIN_BEFORE: Final = 350
+MARGIN_AFTER: Final = 450
+MAX_SPREAD: Final = 500
+"""Characters between the first and the last anchor of one passage."""
+MAX_PASSAGES: Final = 256
+MAX_PLACES: Final = 512
+"""Places of one pattern in one text, and of one pattern in one passage, that are looked at."""
+
+MAX_USES: Final = 8
+"""Places of one signal in one passage that are weighed."""
+REACH: Final = 260
+"""Characters between what a passage is about and what belongs to it."""
+
+_SET_MEMORY: Final = 64 * 1024 * 1024
+
+
+class Channel(StrEnum):
+    """Whether orders are expected in a text."""
+
+    DATA = "data"
+    """A result, a file, a description: it informs and has nobody to command."""
+    TALK = "talk"
+    """A prompt or completion: orders are what it is made of."""
+
+
+class Classifier(Protocol):
+    """A local model that can be asked for a second opinion on a passage."""
+
+    def __call__(self, passage: str, channel: Channel) -> int:
+        """Return what speaks for an instruction beyond the signals, in hundredths from -100 to 100.
+
+        It must not raise.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """A stretch of text that speaks to the agent."""
+
+    start: int
+    end: int
+    """Of the most telling phrase, in characters of the text."""
+    score: int
+    """Hundredths; at least :data:`LIKELY`."""
+    places: dict[str, tuple[int, int]]
+    """Where each reason was found, in characters of the text; the reasons are those of the signals."""
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether the score reaches :data:`CERTAIN`."""
+        return self.score >= CERTAIN
+
+
+class _Patterns:
+    """The patterns of some signals, as one set and one by one."""
+
+    def __init__(self, signals: Iterable[Signal]) -> None:
+        self._each = [(signal, f"(?i){source}") for signal in signals for source in signal.patterns]
+        self._set = re2.Set.SearchSet(_options())
+        for _, source in self._each:
+            self._set.Add(source)
+        self._set.Add("")
+        self._set.Compile()
+
+    def signal(self, number: int) -> Signal:
+        return self._each[number][0]
+
+    def matching(self, text: str) -> list[int]:
+        """Return the numbers of the patterns that occur; all of them when the automaton gives up."""
+        numbers = sorted(self._set.Match(text) or [])
+        if len(self._each) not in numbers:
+            return list(range(len(self._each)))
+        return numbers[:-1]
+
+    def places(self, number: int, text: str) -> Iterator[tuple[int, int]]:
+        """Yield at most :data:`MAX_PLACES` places of one pattern."""
+        for count, found in enumerate(_compiled(self._each[number][1]).finditer(text)):
+            if count >= MAX_PLACES:
+                return
+            yield found.span()
+
+
+def _options() -> re2.Options:
+    options = re2.Options()
+    options.max_mem = _SET_MEMORY
+    options.log_errors = False
+    return options
+
+
+@lru_cache(maxsize=1024)
+def _compiled(source: str) -> re2._Regexp:
+    return re2.compile(source, _options())
+
+
+@lru_cache(maxsize=len(Channel))
+def _anchors(channel: Channel) -> _Patterns:
+    return _Patterns(each for each in SIGNALS if each.anchor and _weight(each, channel) >= _LEAST[channel])
+
+
+@lru_cache(maxsize=len(Channel))
+def _all(channel: Channel) -> _Patterns:
+    return _Patterns(each for each in SIGNALS if _weight(each, channel))
+
+
+def prepare() -> None:
+    """Compile everything now rather than at the first text, which takes some tenths of a second."""
+    for channel in Channel:
+        _anchors(channel)
+        _all(channel)
+
+
+_LEAST: Final = {Channel.DATA: 40, Channel.TALK: 50}
+"""Lighter signals cannot reach the cut without a heavier one beside them."""
+
+
+def _weight(signal: Signal, channel: Channel) -> int:
+    return signal.data if channel is Channel.DATA else signal.talk
+
+
+def passages(
+    text: str, channel: Channel, *, unseen: bool = False, classifier: Classifier | None = None
+) -> Iterator[Passage]:
+    """Yield the passages of ``text`` that carry an instruction to the agent, in order.
+
+    Args:
+        text: One reading of an event's text, without lone surrogates.
+        channel: Whether orders are expected in it.
+        unseen: The whole text was hidden from people (tag characters, an encoded block).
+        classifier: A second opinion, asked only for passages with a signal.
+
+    Raises:
+        PatternOverload: There were more signals than are looked at, and none of those seen was certain.
+    """
+    anchors = _anchors(channel)
+    spots: list[tuple[int, int]] = []
+    overload = certain = False
+    for number in anchors.matching(text):
+        found = list(anchors.places(number, text))
+        overload |= len(found) == MAX_PLACES
+        spots += found
+    spots.sort()
+    for count, (low, high) in enumerate(_windows(spots, len(text))):
+        if count >= MAX_PASSAGES:
+            overload = True
+            break
+        passage = _judge(text, low, high, channel, unseen, classifier)
+        if passage is not None:
+            certain |= passage.is_certain
+            yield passage
+    if overload and not certain:
+        raise PatternOverload
+
+
+def _windows(spots: list[tuple[int, int]], length: int) -> Iterator[tuple[int, int]]:
+    first = last = -1
+    for start, end in spots:
+        if first >= 0 and start - first > MAX_SPREAD:
+            yield max(0, first - MARGIN_BEFORE), min(length, last + MARGIN_AFTER)
+            first = -1
+        if first < 0:
+            first = start
+            last = end
+        last = max(last, min(end, first + MAX_SPREAD + MARGIN_AFTER))
+    if first >= 0:
+        yield max(0, first - MARGIN_BEFORE), min(length, last + MARGIN_AFTER)
+
+
+def _judge(
+    text: str, low: int, high: int, channel: Channel, unseen: bool, classifier: Classifier | None
+) -> Passage | None:
+    # A cut is no beginning: what follows it must not look like the start of a sentence.
+    prefix = "~ " if low else ""
+    window = prefix + text[low:high]
+    used = _used(window, channel)
+    best: Passage | None = None
+    opinion: int | None = None
+    for core, place in _cores(used):
+        places = {core: place} | _nearby(used, place)
+        score = _sum(places, channel)
+        if _OWNER in places and _is_specific(window, *places[_OWNER]):
+            score += 40
+            places[SAYS_IN_FULL] = places[_OWNER]
+        if unseen or is_hidden(window, place[0]):
+            score += 45
+            places[CANNOT_BE_SEEN] = place
+        if classifier is not None:
+            opinion = classifier(window, channel) if opinion is None else opinion
+            score += max(-100, min(100, opinion))
+        if score >= LIKELY and (best is None or score > best.score):
+            shift = low - len(prefix)
+            best = Passage(
+                start=place[0] + shift,
+                end=place[1] + shift,
+                score=score,
+                places={reason: (start + shift, end + shift) for reason, (start, end) in places.items()},
+            )
+    return best
+
+
+def _used(window: str, channel: Channel) -> dict[str, list[tuple[int, int]]]:
+    """Return the places of each signal that is used, not mentioned; at most :data:`MAX_USES` of one."""
+    patterns = _all(channel)
+    used: dict[str, list[tuple[int, int]]] = {}
+    for number in patterns.matching(window):
+        known = used.setdefault(patterns.signal(number).reason, [])
+        for start, end in patterns.places(number, window):
+            if len(known) >= MAX_USES:
+                break
+            if not is_mentioned(window, start, end):
+                known.append((start, end))
+    return {reason: sorted(known) for reason, known in used.items() if known}
+
+
+def _cores(used: dict[str, list[tuple[int, int]]]) -> Iterator[tuple[str, tuple[int, int]]]:
+    """Yield the claims and deeds, each of which may be what a passage is about."""
+    for reason, known in used.items():
+        signal = _BY_REASON[reason]
+        if signal.claim or signal.deed or (reason == _TIED and _ADDRESSED in used):
+            yield from ((reason, place) for place in known)
+
+
+def _nearby(used: dict[str, list[tuple[int, int]]], core: tuple[int, int]) -> dict[str, tuple[int, int]]:
+    """Return the nearest place of each signal that is close enough to have to do with the core."""
+    near: dict[str, tuple[int, int]] = {}
+    for reason, known in used.items():
+        place = min(known, key=lambda each: _distance(each, core))
+        if _distance(place, core) <= REACH:
+            near[reason] = place
+    return near
+
+
+def _distance(one: tuple[int, int], other: tuple[int, int]) -> int:
+    return max(0, max(one[0], other[0]) - min(one[1], other[1]))
+
+
+_BY_REASON: Final = {each.reason: each for each in SIGNALS}
+_OWNER: Final = "speaks as the owner of the account"
+_TIED: Final = "ties a deed to the agent's task"
+_ADDRESSED: Final = "speaks to the model"
+"""Together with the one before it is a frame so elaborate that what it wants need not be said."""
+_ALTERNATIVES: Final = (
+    frozenset(
+        {
+            "overrides earlier instructions",
+            "overrides earlier instructions, in another language",
+            "sets earlier context aside",
+            "wants everything forgotten",
+        }
+    ),
+    frozenset({"takes on a role without limits", "changes the role for good"}),
+    frozenset({"speaks to the model", "says what an agent has to do"}),
+    frozenset({"imitates the frame of a conversation", "imitates a turn of the conversation"}),
+    frozenset(each.reason for each in SIGNALS if each.deed),
+)  # fmt: skip
+"""Signals that say one thing in several ways: only the heaviest of a group counts."""
+
+
+def _sum(reasons: Iterable[str], channel: Channel) -> int:
+    weights = {reason: _weight(_BY_REASON[reason], channel) for reason in reasons}
+    for group in _ALTERNATIVES:
+        members = sorted((reason for reason in group if reason in weights), key=lambda each: -weights[each])
+        for reason in members[1:]:
+            del weights[reason]
+    return sum(weights.values())
+
+
+_SPECIFIC: Final = re2.compile(
+    rf"(?:{PLACE}|[$€£¥]\s?\d|\b\d+[\d.,:]*|[\"“'‘«][^\"”'’»]{{2,}}[\"”'’»]|[a-z,] [A-Z][a-z]+"
+    r"|(?i:\ball (?:of )?my\b|\bentire\b|\bpermanent\w*\b|\bevery\b|\bnamed?\b|\band then\b))"
+)
+_SENTENCE_END: Final = re2.compile(r"[.!?](?:\s|$)|\n")
+
+
+def _is_specific(window: str, start: int, end: int) -> bool:
+    """Whether an order in the owner's voice names what an interface's label or a heading would not."""
+    sentence = window[start : end + 200]
+    stop = _SENTENCE_END.search(sentence[end - start :])
+    return _SPECIFIC.search(sentence[: end - start + stop.start()] if stop else sentence) is not None

@@ -1,0 +1,223 @@
+"""What every connector with a hook script and one settings file is held to; one class per agent inherits."""
+
+from __future__ import annotations
+
+import subprocess
+from abc import ABC, abstractmethod
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from defenseclaw.connectors import disk, files, hookscript, runtime
+from defenseclaw.connectors.base import HookCall, SetupOptions, by_any_name, registry
+from defenseclaw.errors import AgentNotFound, MissingField, SetupError
+from defenseclaw.vocabulary import Action, Correlation, EventKind, FailMode, Finding, Mode, Severity
+
+ACTION = SetupOptions(mode=Mode.ACTION, fail_mode=FailMode.CLOSED)
+FINDING = Finding(
+    rule_id="CMD-RM-ROOT",
+    title="Recursive delete",
+    category="command",
+    severity=Severity.HIGH,
+    confidence=0.9,
+)
+
+
+class ScriptedContract(ABC):
+    """Tests; the subclass says which connector, and how its agent's files look."""
+
+    connector = None
+    version = ""
+    too_old = ""
+    override = ""
+    moved = ""
+    """The settings file below it."""
+
+    @pytest.fixture
+    def machine(self, host, executable):
+        executable(self.connector.executables[0], f"echo 'agent {self.version}'")
+        return host
+
+    def install(self, host, options=ACTION):
+        return files.apply(host, self.connector, self.connector.plan_setup(host, options))
+
+    def put(self, host, content):
+        path = self.connector.settings_path(host)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        return path
+
+    @abstractmethod
+    def spoil(self, path: Path) -> str:
+        """Take one event's entry out of the settings; return the event."""
+
+    # ---- translation ----------------------------------------------------------------------------
+
+    def test_is_found_by_all_its_names(self):
+        assert registry()[self.connector.name] is self.connector
+        names = (self.connector.name, self.connector.command_name, *self.connector.aliases)
+        assert {by_any_name(each) for each in names} == {self.connector}
+
+    def test_a_body_that_could_not_be_taken_in_is_the_event_of_the_header(self, verdict):
+        for name in self.connector.events(""):
+            event = self.connector.decode(HookCall(header_event=name, faults=("too_large",)))
+            assert (event.name, event.faults) == (name, ("too_large",))
+            assert event.kind is self.connector.kind_of(name)
+            answer = self.connector.encode(event, verdict(Action.BLOCK))
+            refusal = self.connector.refusal(name, "not here")
+            assert answer.output == (refusal if event.abilities.can_block else None)
+
+    def test_no_name_anywhere_is_refused(self):
+        with pytest.raises(MissingField):
+            self.connector.decode(HookCall(payload={"session_id": "x"}))
+
+    def test_header_ids_stand_in_for_missing_ones(self):
+        known = Correlation(session_id="from-header", trace_id="f" * 32)
+        name = self.connector.events("")[0]
+        event = self.connector.decode(HookCall(header_event=name, correlation=known))
+        assert (event.correlation.session_id, event.correlation.trace_id) == ("from-header", "f" * 32)
+
+    def test_nothing_is_said_on_allow(self, verdict):
+        for name in self.connector.events(""):
+            event = self.connector.decode(HookCall(header_event=name))
+            answer = self.connector.encode(event, verdict(Action.ALLOW))
+            assert (answer.stdout, answer.stderr, answer.exit_code) == (b"", "", 0)
+
+    def test_every_event_that_can_be_stopped_is_refused_in_the_agents_words(self):
+        for name in self.connector.block_events:
+            assert "the reason" in str(self.connector.refusal(name, "the reason"))
+
+    def test_a_question_nobody_can_be_asked_is_a_refusal_before_a_call(self):
+        for name in self.connector.block_events - self.connector.ask_events:
+            kind = self.connector.kind_of(name)
+            if kind in (EventKind.PROMPT, EventKind.TOOL_CALL):
+                assert self.connector.abilities(name, kind).unasked is Action.BLOCK
+
+    # ---- installation ---------------------------------------------------------------------------
+
+    def test_setup_twice_is_setup_once(self, machine, tree):
+        assert self.install(machine)
+        before = tree(machine.home)
+        assert self.install(machine) == ()
+        assert tree(machine.home) == before
+
+    def test_a_setup_after_an_upgrade_of_the_agent_changes_nothing(self, machine, executable, tree):
+        self.install(machine)
+        before = tree(machine.home)
+        executable(self.connector.executables[0], "echo 'agent 99.0.0'")
+        assert self.install(machine) == ()
+        files.restore(machine, self.connector)
+        assert tree(machine.home) != before
+
+    def test_a_created_settings_file_goes_with_us(self, machine, tree):
+        before = tree(machine.home)
+        self.install(machine)
+        files.restore(machine, self.connector)
+        script = f".defenseclaw/hooks/{self.connector.script}.sh"
+        left = {name for name, (_, what) in tree(machine.home).items() if what != "directory"} - set(before)
+        assert left == {".defenseclaw/.setup.lock", script}
+        assert "tombstone" in (machine.home / script).read_text()
+
+    def test_the_agents_directory_is_followed(self, machine, tmp_path):
+        moved = replace(machine, env={**machine.env, self.override: str(tmp_path / "its own é")})
+        self.install(moved)
+        assert (tmp_path / "its own é" / self.moved).exists()
+        assert not self.connector.settings_path(machine).exists()
+        files.restore(machine, self.connector)  # the variable is gone by now: the record knows the place
+        assert not (tmp_path / "its own é").exists()
+
+    def test_an_override_that_is_not_absolute_is_ignored(self, machine):
+        relative = replace(machine, env={**machine.env, self.override: "relative"})
+        assert self.connector.settings_path(relative) == self.connector.settings_path(machine)
+
+    def test_the_script_refuses_in_closed_mode_what_it_should(self, machine, verdict):
+        """Run for real without a gateway: what it prints is what the agent would be answered."""
+        self.install(machine)
+        script = hookscript.script_path(machine, self.connector.script)
+        for name in self.connector.events(self.version):
+            command = f"exec {self.connector.command(machine, name)}"
+            done = subprocess.run(
+                ["/bin/sh", "-c", command], input=b"{}", capture_output=True, env={}, timeout=30
+            )
+            event = self.connector.decode(HookCall(header_event=name))
+            stopped = self.connector.stopped_when_closed(name)
+            assert done.returncode == 0
+            assert bool(done.stdout.strip()) is stopped, name
+            if stopped:
+                said = verdict(Action.BLOCK, message="DefenseClaw could not check this and fails closed. "
+                               "Start it: defenseclaw-gateway start")  # fmt: skip
+                assert done.stdout.strip() == self.connector.encode(event, said).stdout
+                assert b"fail mode closed" in done.stderr
+        assert script.stat().st_mode & 0o777 == 0o700
+
+    def test_no_agent_is_refused_with_where_it_was_looked_for(self, host):
+        with pytest.raises(AgentNotFound) as caught:
+            self.connector.plan_setup(host, ACTION)
+        assert str(Path(host.env["PATH"]) / self.connector.executables[0]) in caught.value.hint
+        assert not host.data_dir.exists()
+        assert self.install(host, replace(ACTION, force=True))
+
+    def test_the_version_gate(self, host, executable):
+        name = self.connector.executables[0]
+        for version in (self.too_old, ""):
+            executable(name, f"echo '{version}'")
+            with pytest.raises(SetupError):
+                self.connector.plan_setup(host, ACTION)
+            assert self.connector.plan_setup(host, SetupOptions(mode=Mode.OBSERVE)).warnings
+            assert self.connector.plan_setup(host, replace(ACTION, force=True)).warnings
+        executable(name, f"echo 'v{self.version}'")
+        assert self.connector.plan_setup(host, ACTION).warnings == ()
+
+    def test_detect(self, machine):
+        found = self.connector.detect(machine)
+        assert (found.found, found.version, found.configured) == (True, self.version, False)
+        self.install(machine)
+        assert self.connector.detect(machine).configured is True
+
+    def test_the_probe_writes_nothing_into_the_agents_directory(self, host, executable, tree):
+        leaves = f': > "${self.override}/left-behind"; test -z "$SECRET" && echo {self.version}'
+        executable(self.connector.executables[0], leaves)
+        before = tree(host.home)
+        with_secret = replace(host, env={"SECRET": "x", **host.env, self.override: str(host.home)})
+        assert self.connector.detect(with_secret).version == self.version
+        assert tree(host.home) == before
+
+    def test_a_healthy_setup_passes_every_check(self, machine):
+        self.install(machine)
+        assert {check.status for check in self.connector.check(machine, ACTION)} == {"pass"}
+
+    def test_an_entry_that_is_gone_is_told_and_put_back(self, machine):
+        self.install(machine)
+        path = self.connector.settings_path(machine)
+        event = self.spoil(path)
+        (broken,) = [check for check in self.connector.check(machine, ACTION) if check.status != "pass"]
+        assert broken.label == "Hook entries"
+        assert event in broken.detail
+        assert broken.mend == f"defenseclaw setup {self.connector.command_name}"
+        self.install(machine)
+        assert {check.status for check in self.connector.check(machine, ACTION)} == {"pass"}
+
+    @pytest.mark.parametrize("harm", ["settings", "script", "token", "runtime"])
+    def test_doctor_names_what_is_broken_and_setup_mends_it(self, machine, harm):
+        self.install(machine)
+        if harm == "settings":
+            self.connector.settings_path(machine).unlink()
+        elif harm == "script":
+            hookscript.script_path(machine, self.connector.script).write_text("exit 0")
+        elif harm == "token":
+            runtime.token_path(machine, self.connector.name).write_text("x")
+        else:
+            disk.write(runtime.runtime_path(machine, self.connector.name), b"fail_mode=open", 0o600)
+        labels = {check.label for check in self.connector.check(machine, ACTION) if check.status != "pass"}
+        wanted = {"settings": "Hook entries", "script": "Hook script"}.get(harm, "Hook runtime")
+        assert labels == {wanted}
+        self.install(machine)
+        assert {check.status for check in self.connector.check(machine, ACTION)} == {"pass"}
+
+    def test_protected_paths_follow_the_setup(self, machine, tmp_path):
+        moved = replace(machine, env={**machine.env, self.override: str(tmp_path / "cfg")})
+        self.install(moved)
+        paths = self.connector.protected_paths(machine)
+        assert str(tmp_path / "cfg" / self.moved) in paths
+        assert str(self.connector.settings_path(machine)) in paths
