@@ -126,7 +126,8 @@ _CUES: Final = (
     r"|\]\(#|</?(?:tool_|function_|search_|documents?>|web_?page|untrusted|context>|observation"
     r"|retrieved|data>|results?>|output>|email>|user_query)|#{2,4} ?(?:system|new instr|instruction"
     r"|human|user|end of)[^\n]{0,20}:|[\["
-    r"({<#=*-]{2,}\s*/?(?:end|stop|begin|start)(?:ing)? (?:of|the|web|search|tool|retriev|untrust|external|page|doc|content|context|data|result|output|text|e-?mail|system|instr|conv|user|input)"
+    r"({<#=*-]{2,}\s*/?(?:end|stop|begin|start)(?:ing)? (?:of|the|web|search|tool|retriev|untrust"
+    r"|external|page|doc|content|context|data|result|output|text|e-?mail|system|instr|conv|user|input)"
     r"|(?:^|\n)\s?(?:todo|to-do|to do|task|action item|next step)\s?: ?[A-Z][^\n]*(?:@|www|http|\d{6}|[$€])",
     # speaks to the model
     r"(?:dear|hey|hello|hi|attention|attn|notes? to|notes? for|message to|message for|instructions?"
