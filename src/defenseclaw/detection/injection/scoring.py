@@ -1,6 +1,6 @@
 """From signals to a judgement.
 
-The whole text is searched once for anchors; around each group of anchors a bounded passage is searched for
+The whole text is searched once for cues; around each group of cues a bounded passage is searched for
 everything, signals that are only mentioned drop out, and what the rest adds up to decides. Work is linear in
 the text: passages do not overlap by more than their margins and their number is bounded.
 """
@@ -17,6 +17,7 @@ from typing import Final, Protocol
 import re2
 
 from defenseclaw.detection.injection.context import is_hidden, is_mentioned
+from defenseclaw.detection.injection.cues import cues
 from defenseclaw.detection.injection.lexicon import PLACE
 from defenseclaw.detection.injection.signals import CANNOT_BE_SEEN, SAYS_IN_FULL, SIGNALS, Signal
 from defenseclaw.detection.patterns import PatternOverload
@@ -29,7 +30,7 @@ LIKELY: Final = 80
 MARGIN_BEFORE: Final = 350
 MARGIN_AFTER: Final = 450
 MAX_SPREAD: Final = 500
-"""Characters between the first and the last anchor of one passage."""
+"""Characters between the first and the last cue of one passage."""
 MAX_PASSAGES: Final = 256
 MAX_PLACES: Final = 512
 """Places of one pattern in one text, and of one pattern in one passage, that are looked at."""
@@ -122,11 +123,6 @@ def _compiled(source: str) -> re2._Regexp:
 
 
 @lru_cache(maxsize=len(Channel))
-def _anchors(channel: Channel) -> _Patterns:
-    return _Patterns(each for each in SIGNALS if each.anchor and _weight(each, channel) >= _LEAST[channel])
-
-
-@lru_cache(maxsize=len(Channel))
 def _all(channel: Channel) -> _Patterns:
     return _Patterns(each for each in SIGNALS if _weight(each, channel))
 
@@ -134,12 +130,7 @@ def _all(channel: Channel) -> _Patterns:
 def prepare() -> None:
     """Compile everything now rather than at the first text, which takes some tenths of a second."""
     for channel in Channel:
-        _anchors(channel)
         _all(channel)
-
-
-_LEAST: Final = {Channel.DATA: 40, Channel.TALK: 50}
-"""Lighter signals cannot reach the cut without a heavier one beside them."""
 
 
 def _weight(signal: Signal, channel: Channel) -> int:
@@ -160,14 +151,8 @@ def passages(
     Raises:
         PatternOverload: There were more signals than are looked at, and none of those seen was certain.
     """
-    anchors = _anchors(channel)
-    spots: list[tuple[int, int]] = []
+    spots = sorted(cues(text))
     overload = certain = False
-    for number in anchors.matching(text):
-        found = list(anchors.places(number, text))
-        overload |= len(found) == MAX_PLACES
-        spots += found
-    spots.sort()
     for count, (low, high) in enumerate(_windows(spots, len(text))):
         if count >= MAX_PASSAGES:
             overload = True

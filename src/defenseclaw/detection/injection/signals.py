@@ -56,8 +56,6 @@ class Signal:
     """Weight in prompts and completions, in hundredths."""
     claim: bool = False
     deed: bool = False
-    anchor: bool = True
-    """Looked for in the whole text; others only around an anchor."""
 
 
 _STRONG_OBJECT: Final = (
@@ -402,7 +400,6 @@ SIGNALS: Final = (
         reason="brings up another task",
         data=20,
         talk=50,
-        anchor=False,
         patterns=(
             r"\b(?:another|the following|a new|(?:a )?great new|second|next|further|one more) "
             r"(?:tasks?|challenge|test|assignment|exercise)\b",
@@ -537,7 +534,6 @@ SIGNALS: Final = (
         reason="says what an agent has to do",
         data=30,
         talk=0,
-        anchor=False,
         patterns=(
             r"\b(?:the|an?|any|all|every|if an?|when an?|when the|hereby the)?\s?(?:ai|llm|language"
             r" model|chat ?bot|assistant|ai (?:assistant|agent|model)|coding agent|agent|model"
@@ -646,7 +642,6 @@ SIGNALS: Final = (
         data=35,
         talk=0,
         deed=True,
-        anchor=False,
         patterns=(
             rf"(?:{LEAD}|\b(?:and|then)\s+)(?:visit|open|navigate to|go to|browse to|download|fetch"
             r"|click(?: on)?|follow|curl|run|execute|install|(?:also )?include a link to|link to"
@@ -657,14 +652,12 @@ SIGNALS: Final = (
         reason="refers to the agent's user",
         data=30,
         talk=0,
-        anchor=False,
         patterns=(rf"{LEAD}(?:{SEND}|{PRIVILEGED})\b\s+{REST}\bthe user(?:'s|’s)\b",),
     ),
     Signal(
         reason="presents itself as a work item",
         data=40,
         talk=0,
-        anchor=False,
         patterns=(r"(?:^|\n)\s*(?:todo|to-do|to do|task|action item|next step|reminder to"
                   r" self)\s*:\s*[A-Z]",),
     ),
@@ -688,7 +681,6 @@ SIGNALS: Final = (
         reason="dictates the answer",
         data=20,
         talk=50,
-        anchor=False,
         patterns=(
             r"\b(?:just|only|simply) (?:say|output|print|write|reply|respond|answer|tell me)(?: only|"
             r" just| exactly| with)?\b",
@@ -719,7 +711,6 @@ SIGNALS: Final = (
         reason="is about a crime",
         data=0,
         talk=40,
-        anchor=False,
         patterns=(
             r"\b(?:robbery|robber|burglar\w*|murder\w*|thief|thieves|hackers?|hack|hot-?wire|bombs?"
             r"|molotov\w*|meth|drugs?|heist|terroris\w+|weapons?|explosives?|break(?:s|ing)? into"
@@ -732,7 +723,6 @@ SIGNALS: Final = (
         data=35,
         talk=0,
         deed=True,
-        anchor=False,
         patterns=(
             rf"{LEAD}{PRIVILEGED}\b\s+[\w'\"“$€£`(#@]",
             r"\b(?:is|wants you|want you|need you|like you|required|have|has|asked|instructed|had"
@@ -798,7 +788,6 @@ SIGNALS: Final = (
         reason="presses for urgency",
         data=25,
         talk=10,
-        anchor=False,
         patterns=(
             r"(?:^|[\n\"'<*>.:!?\s])(?-i:IMPORTANT|URGENT|ATTENTION|CRITICAL|WARNING|MUST READ|ACTION"
             r" REQUIRED|PRIORITY|NOTICE|ALERT|MANDATORY)\b",
@@ -835,7 +824,6 @@ SIGNALS: Final = (
         reason="frames it as fiction or test",
         data=20,
         talk=30,
-        anchor=False,
         patterns=(
             r"\b(?:hypothetically|in (?:a|an|that) (?:\w+ )?(?:fictional|hypothetical|imaginary"
             r"|alternate|theoretical) (?:scenario|world|story|universe|setting)|about a (?:\w+ )?"
@@ -850,7 +838,6 @@ SIGNALS: Final = (
         data=30,
         talk=20,
         claim=False,
-        anchor=False,
         patterns=(
             r"\bfrom now on\b|\bfrom here on\b|\bfrom this (?:point|moment) on\b|\bhenceforth\b|\bfor"
             r" the rest of (?:this|the|our) (?:conversation|chat|session|dialogue)\b",
