@@ -175,7 +175,7 @@ class ScriptedConnector(Connector):
         changes += runtime.runtime_removals(host, self.name)
         return Plan(
             changes=tuple(changes),
-            restart_hint=f"Restart running {self.title} sessions: they still call a hook script that is gone.",
+            restart_hint=f"Restart running {self.title} sessions: their hook script is gone.",
         )
 
     def check(self, host: Host, options: SetupOptions) -> tuple[Check, ...]:

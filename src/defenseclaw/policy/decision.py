@@ -110,7 +110,7 @@ def decide(
     action, would_block = _effective(raw, event, posture, trail)
     replacement = _replacement(event, counted, posture, masked)
     if replacement is not None:
-        trail.append("the result is shown with secrets masked")
+        trail.append("the agent is shown a replacement of the result")
         if raw is Action.BLOCK and posture.mode is Mode.ACTION:
             action, would_block = Action.BLOCK, False
     top = [finding.confidence for finding in findings if finding.severity is severity]
