@@ -48,7 +48,9 @@ def fill(folder: Path, count: int) -> None:
     )
     began = time.monotonic()
     for first in range(0, count, STEP):
-        appender.append([batch(number, identity) for number in range(first, first + STEP)], first)
+        # Recorded now: the gateway that opens the store would prune older rows while it is measured.
+        now_ms = time.time_ns() // 1_000_000
+        appender.append([batch(number, identity) for number in range(first, first + STEP)], now_ms)
         if first % 100_000 == 0:
             print(f"store: {first:,} of {count:,} rows, {time.monotonic() - began:.0f} s", file=sys.stderr)
     appender.close()
