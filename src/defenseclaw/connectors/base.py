@@ -19,7 +19,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from defenseclaw.vocabulary import Abilities, Correlation, Event, EventKind, FailMode, Mode, Verdict
+from defenseclaw.vocabulary import Abilities, Action, Correlation, Event, EventKind, FailMode, Mode, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,8 +171,6 @@ class Connector(ABC):
     def abilities(self, event_name: str, kind: EventKind) -> Abilities:
         """Return what the agent can do with an answer to this event."""
         before = kind in (EventKind.PROMPT, EventKind.TOOL_CALL)
-        from defenseclaw.vocabulary import Action
-
         return Abilities(
             can_block=event_name in self.block_events,
             can_ask=event_name in self.ask_events,
