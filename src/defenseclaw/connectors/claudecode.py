@@ -59,7 +59,6 @@ from defenseclaw.vocabulary import (
     JSON,
     Abilities,
     Action,
-    Correlation,
     Door,
     Event,
     EventKind,
@@ -182,7 +181,9 @@ class ClaudeCode(Connector):
             mcp_server=payload.identity(body.get("mcp_server_name")) or payload.mcp_server(tool),
             model=payload.identity(body.get("model")),
             abilities=self._abilities_now(name, kind, body),
-            correlation=_correlation(call),
+            correlation=payload.correlation(
+                call, name=self.name, title=self.title, turn=("turn_id", "prompt_id")
+            ),
             faults=call.faults,
             extra={key: payload.identity(body[key]) for key in _DIMENSIONS if body.get(key)},
         )
@@ -507,19 +508,6 @@ def _result(name: str, body: Mapping[str, Any]) -> JSON:
         batch = calls if isinstance(calls, list) else []
         return [each.get("tool_response") for each in batch if isinstance(each, Mapping)]
     return body.get("tool_response")
-
-
-def _correlation(call: HookCall) -> Correlation:
-    body, known = call.payload, call.correlation
-    return replace(
-        known,
-        session_id=payload.identity(body.get("session_id")) or known.session_id,
-        turn_id=payload.identity(payload.first(body, "turn_id", "prompt_id")) or known.turn_id,
-        tool_call_id=payload.identity(body.get("tool_use_id")) or known.tool_call_id,
-        agent_id=payload.identity(body.get("agent_id")) or known.agent_id,
-        agent_name=known.agent_name or ClaudeCode.title,
-        agent_type=payload.identity(body.get("agent_type")) or known.agent_type or ClaudeCode.name,
-    )
 
 
 def _wanted(host: Host) -> dict[str, dict[str, Any]]:

@@ -36,7 +36,7 @@ from defenseclaw.connectors import codex_config, disk, payload, probes, scripted
 from defenseclaw.connectors.base import HookCall, Host, NativeAnswer, SetupOptions
 from defenseclaw.connectors.tomledit import Document
 from defenseclaw.errors import SetupError
-from defenseclaw.vocabulary import JSON, Abilities, Action, Correlation, Door, Event, EventKind, Verdict
+from defenseclaw.vocabulary import JSON, Abilities, Action, Door, Event, EventKind, Verdict
 
 CONFIG = "config.toml"
 """Logical name of the backup, and the file's name."""
@@ -109,7 +109,7 @@ class Codex(scripted.ScriptedConnector):
             mcp_server=payload.identity(body.get("mcp_server_name")) or payload.mcp_server(tool),
             model=payload.identity(body.get("model")),
             abilities=self._abilities_now(name, kind, body),
-            correlation=_correlation(call),
+            correlation=payload.correlation(call, name=self.name, title=self.title),
             faults=call.faults,
             extra={key: payload.identity(body[key]) for key in _DIMENSIONS if body.get(key)},
         )
@@ -240,19 +240,6 @@ def _arguments(body: Mapping[str, Any], tool: str) -> Mapping[str, Any] | None:
     if value is None or isinstance(value, Mapping):
         return value
     return {"command" if tool in ("", "Bash") else "input": value}
-
-
-def _correlation(call: HookCall) -> Correlation:
-    body, known = call.payload, call.correlation
-    return replace(
-        known,
-        session_id=payload.identity(body.get("session_id")) or known.session_id,
-        turn_id=payload.identity(body.get("turn_id")) or known.turn_id,
-        tool_call_id=payload.identity(body.get("tool_use_id")) or known.tool_call_id,
-        agent_id=payload.identity(body.get("agent_id")) or known.agent_id,
-        agent_name=known.agent_name or Codex.title,
-        agent_type=payload.identity(body.get("agent_type")) or known.agent_type or Codex.name,
-    )
 
 
 CONNECTOR = Codex()

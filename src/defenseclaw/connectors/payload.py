@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import posixpath
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from defenseclaw.connectors.base import HookCall
 from defenseclaw.errors import BadJson, MissingField
-from defenseclaw.vocabulary import JSON
+from defenseclaw.vocabulary import JSON, Correlation
 
 MAX_IDENTITY = 128
 """Characters of an id or name that are kept."""
@@ -102,6 +103,29 @@ def mcp_server(tool: str) -> str:
     """Return the server in ``mcp__<server>__<tool>``, empty for other tool names."""
     parts = tool.split("__", 2)
     return parts[1] if len(parts) == 3 and parts[0] == "mcp" else ""
+
+
+def correlation(
+    call: HookCall, *, name: str, title: str, turn: tuple[str, ...] = ("turn_id",)
+) -> Correlation:
+    """Return the ids of a snake_case payload; what it does not carry comes from the headers.
+
+    Args:
+        call: What arrived.
+        name: The connector, which stands for an agent type nobody names.
+        title: The agent, which stands for an agent name nobody names.
+        turn: Keys of the turn id, the first non-empty wins.
+    """
+    body, known = call.payload, call.correlation
+    return replace(
+        known,
+        session_id=identity(body.get("session_id")) or known.session_id,
+        turn_id=identity(first(body, *turn)) or known.turn_id,
+        tool_call_id=identity(body.get("tool_use_id")) or known.tool_call_id,
+        agent_id=identity(body.get("agent_id")) or known.agent_id,
+        agent_name=known.agent_name or title,
+        agent_type=identity(body.get("agent_type")) or known.agent_type or name,
+    )
 
 
 def _inferred(payload: Mapping[str, Any]) -> str:
