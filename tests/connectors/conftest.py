@@ -22,6 +22,15 @@ NASTY = "o'neil & sons é"
 """A directory name with what breaks careless quoting."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--rewrite-golden", action="store_true", help="write golden answers anew; read the diff")
+
+
+@pytest.fixture(scope="session")
+def rewrite_golden(pytestconfig: pytest.Config) -> bool:
+    return bool(pytestconfig.getoption("--rewrite-golden", default=False))
+
+
 @pytest.fixture
 def host(tmp_path: Path) -> Host:
     home = tmp_path / NASTY

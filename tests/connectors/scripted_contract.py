@@ -140,7 +140,7 @@ class ScriptedContract(ABC):
             )
             event = self.connector.decode(HookCall(header_event=name))
             stopped = self.connector.stopped_when_closed(name)
-            assert done.returncode == 0
+            assert done.returncode == (self.connector.closed_exit if stopped else 0)
             assert bool(done.stdout.strip()) is stopped, name
             if stopped:
                 said = verdict(Action.BLOCK, message="DefenseClaw could not check this and fails closed. "

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.connectors.scripted_contract import ACTION, FINDING, ScriptedContract
 
-from defenseclaw.connectors import codex, codex_config, files, runtime
+from defenseclaw.connectors import codex, codex_config, codex_notify, files, runtime
 from defenseclaw.connectors.base import HookCall
 from defenseclaw.connectors.codex_config import Hook
 from defenseclaw.connectors.tomledit import Document
@@ -272,7 +272,11 @@ def test_what_others_wrote_stays_while_we_are_in(machine, text):
     path = put(machine, text)
     install(machine)
     ours, theirs = value(path), tomllib.loads(text)
-    assert path.read_bytes().startswith(text.encode())
+    assert ours.pop("notify") == codex_notify.command(machine)
+    theirs.pop("notify", None)
+    document = Document(path.read_bytes())
+    codex_notify.uninstall(machine, document)
+    assert document.encode().startswith(text.encode())
     for event, groups in theirs.pop("hooks", {}).items():
         if event != "state":
             assert ours["hooks"][event][: len(groups)] == groups

@@ -1,7 +1,8 @@
 """Finds or installs the real agents, pinned by the lock files in ``agents/``. Fails loudly, never skips.
 
-They live in ``.e2e/`` of the repository, made once: Claude Code, Codex, Copilot and Gemini CLI through npm,
-OmniGent in a virtual environment of a Python ≥ 3.12 that must be on the machine already.
+They live in ``.e2e/`` of the repository, made once: Claude Code, Codex, Copilot, Gemini CLI and OpenCode
+through npm, OmniGent, Hermes and OpenHands in virtual environments of a Python ≥ 3.12 that must be on the
+machine.
 """
 
 from __future__ import annotations
@@ -44,11 +45,17 @@ def gemini() -> Path:
     return _alone("gemini")
 
 
-def _alone(name: str) -> Path:
+@cache
+def opencode() -> Path:
+    """Return a directory that holds the ``opencode`` executable and no other agent's."""
+    return _alone("opencode")
+
+
+def _alone(name: str, binaries: Path | None = None) -> Path:
     folder = CACHE / "only" / name
     link = folder / name
     folder.mkdir(parents=True, exist_ok=True)
-    target = _npm() / name
+    target = (binaries or _npm()) / name
     if not target.exists():
         raise RuntimeError(f"the lock file installed no {name}")
     if not link.is_symlink():
@@ -71,16 +78,38 @@ def _npm() -> Path:
         kept.unlink(missing_ok=True)
         for name in ("package.json", "package-lock.json"):
             shutil.copy(LOCKS / name, target / name)
-        subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=target, check=True, capture_output=True)
+        install = [npm, "ci", "--no-audit", "--no-fund"]
+        try:
+            subprocess.run(install, cwd=target, check=True, capture_output=True)
+        except BaseException:
+            kept.unlink()  # it says that everything is there
+            raise
     return binaries
 
 
 @cache
 def omnigent() -> Path:
     """Return the ``bin`` directory of a virtual environment with OmniGent, made when it is missing."""
-    target = CACHE / "omnigent"
-    wanted = (LOCKS / "omnigent.lock").read_bytes()
-    kept = target / "omnigent.lock"
+    return _environment("omnigent")
+
+
+@cache
+def hermes() -> Path:
+    """Return a directory that holds the ``hermes`` executable and no other agent's."""
+    return _alone("hermes", _environment("hermes"))
+
+
+@cache
+def openhands() -> Path:
+    """Return a directory that holds the ``openhands`` executable and no other agent's."""
+    return _alone("openhands", _environment("openhands"))
+
+
+def _environment(name: str) -> Path:
+    """Return the ``bin`` directory of a virtual environment that is exactly its lock file."""
+    target = CACHE / name
+    wanted = (LOCKS / f"{name}.lock").read_bytes()
+    kept = target / f"{name}.lock"
     if not (kept.exists() and kept.read_bytes() == wanted):
         python = newer_python()
         shutil.rmtree(target, ignore_errors=True)
@@ -94,7 +123,7 @@ def omnigent() -> Path:
             "--python",
             target / "bin" / "python",
         ]
-        subprocess.run([*install, LOCKS / "omnigent.lock"], check=True)
+        subprocess.run([*install, LOCKS / f"{name}.lock"], check=True)
         kept.write_bytes(wanted)
     return target / "bin"
 
@@ -104,7 +133,7 @@ def newer_python() -> Path:
     """Return a Python ≥ 3.12 of this machine.
 
     Raises:
-        RuntimeError: there is none; OmniGent cannot be installed and its tests cannot run.
+        RuntimeError: there is none; agents from PyPI cannot be installed and their tests cannot run.
     """
     probe = "import sys, json; print(json.dumps([sys.executable, list(sys.version_info[:2])]))"
     for candidate in _python_candidates():
@@ -118,8 +147,9 @@ def newer_python() -> Path:
         if tuple(version) >= (3, 12):
             return Path(executable)
     raise RuntimeError(
-        "OmniGent needs Python 3.12 or newer and none was found (python3, python3.12-3.14 on PATH, pyenv "
-        "versions, DEFENSECLAW_E2E_PYTHON). Install one or set DEFENSECLAW_E2E_PYTHON."
+        "OmniGent, Hermes and OpenHands need Python 3.12 or newer and none was found (python3, "
+        "python3.12-3.14 on PATH, pyenv versions, DEFENSECLAW_E2E_PYTHON). Install one or set "
+        "DEFENSECLAW_E2E_PYTHON."
     )
 
 

@@ -85,7 +85,7 @@ class Agent(ABC):
 def plant_credentials(product: Product) -> None:
     credentials = product.home / ".aws" / "credentials"
     credentials.parent.mkdir()
-    credentials.write_text("[default]\naws_access_key_id = made-up\n")
+    credentials.write_text("[default]\naws_access_key_id = of-nobody\n")
 
 
 def github_token() -> str:
@@ -115,7 +115,7 @@ class Contract:
         agent.model.script = [agent.shell(DANGEROUS)]
         agent.run()
         assert agent.ran()
-        assert "made-up" in agent.model.tool_results()[0]
+        assert "of-nobody" in agent.model.tool_results()[0]
 
     def test_a_dangerous_call_is_denied_and_never_runs(self, action: Agent) -> None:
         action.model.script = [action.shell(DANGEROUS), Say("I was stopped.")]
@@ -125,7 +125,7 @@ class Contract:
         (shown,) = action.model.tool_results()
         assert "DefenseClaw" in shown
         assert "PATH-AWS-CREDS" in shown
-        assert "made-up" not in action.model.everything()
+        assert "of-nobody" not in action.model.everything()
         (row,) = action.product.hook_rows(action.before_call)
         assert (row["action"], row["severity"], row["enforced"]) == ("block", "CRITICAL", True)
 

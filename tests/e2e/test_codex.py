@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from tests.e2e import agents
 from tests.e2e.contract import DANGEROUS, Agent, Contract, github_token, plant_credentials
 from tests.e2e.fake_model import Call, FakeModel, Say
 from tests.e2e.product import Product
+
+Found = TypeVar("Found")
 
 
 class CodexAgent(Agent):
@@ -44,6 +49,14 @@ class CodexAgent(Agent):
 
     def shell(self, command: str) -> Call:
         return Call("exec_command", {"cmd": command})
+
+
+def within(seconds: float, look: Callable[[], Found]) -> Found:
+    """Return what ``look`` finds in time: Codex starts its notify command and does not wait for it."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return found
 
 
 @pytest.fixture
@@ -95,6 +108,23 @@ class TestCodex(Contract):
         agent.run()
         assert agent.ran("mine-ran")
         assert not agent.ran()
+
+    def test_the_end_of_a_turn_is_recorded_and_the_operators_notify_still_called(self, agent: Agent) -> None:
+        note = agent.product.project / "notified"
+        mine = ["/bin/sh", "-c", 'printf %s "$1" >"$0"', str(note)]
+        agent.settings.write_text(f"notify = {json.dumps(mine)}  # mine\n{agent.settings.read_text()}")
+        before = agent.settings.read_bytes()
+        agent.govern("--mode", "action")
+        agent.run()
+        action = "codex.notify.agent-turn-complete"
+        turns = within(5, lambda: [row for row in agent.product.rows() if row["action"] == action])
+        told = json.loads(within(5, lambda: note.exists() and note.read_text()))
+        assert told["type"] == "agent-turn-complete"
+        assert [row["session_id"] for row in turns] == [told["thread-id"]]
+        hooks = [row for row in agent.product.rows() if row["target"] == "Stop"]
+        assert {row["session_id"] for row in hooks} == {told["thread-id"]}
+        agent.product.cli("setup", "remove", "codex", "--yes")
+        assert agent.settings.read_bytes() == before
 
     def test_codex_home_is_followed_through_a_link(self, agent: Agent) -> None:
         real = agent.product.home / "elsewhere é"

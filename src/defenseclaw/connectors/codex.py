@@ -22,7 +22,12 @@ Answers: Codex takes any key it does not know for a failed hook and lets the too
 documented keys and the process always exits 0 (exit 2 without a word on stderr runs the tool too). It has no
 native ask: ``confirm`` before a call is a block. ``decision: block`` after a call shows the model the reason
 *instead of* the output, which is how a masked result is delivered. Timeouts: Codex clamps SessionEnd to 3 s
-and hashes the clamped value. Source: ``spec/connectors.md`` §8.2, ``spec/gateway-api.md`` §20.6.
+and hashes the clamped value.
+
+``notify``, which Codex starts at the end of a turn, is ours too; the operator's own goes on being called
+(:mod:`defenseclaw.connectors.codex_notify`).
+
+Source: ``spec/connectors.md`` §8.2, ``spec/gateway-api.md`` §20.6.
 """
 
 from __future__ import annotations
@@ -32,8 +37,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from defenseclaw.connectors import codex_config, disk, payload, probes, scripted
-from defenseclaw.connectors.base import HookCall, Host, NativeAnswer, SetupOptions
+from defenseclaw.connectors import codex_config, codex_notify, disk, payload, probes, scripted
+from defenseclaw.connectors.base import Change, Check, HookCall, Host, NativeAnswer, Plan, SetupOptions
 from defenseclaw.connectors.tomledit import Document
 from defenseclaw.errors import SetupError
 from defenseclaw.vocabulary import JSON, Abilities, Action, Door, Event, EventKind, Verdict
@@ -166,6 +171,7 @@ class Codex(scripted.ScriptedConnector):
     def with_hooks(self, host: Host, path: Path, content: bytes | None, events: Sequence[str]) -> bytes:
         """Return the configuration with our groups and their trust."""
         document = Document(content or b"")
+        codex_notify.install(host, document)
         codex_config.install(document, path, self._hooks(host, events), lambda each: self.owns(host, each))
         return document.encode()
 
@@ -173,13 +179,40 @@ class Codex(scripted.ScriptedConnector):
         """Return the configuration without our groups and their trust."""
         document = Document(content)
         codex_config.uninstall(document, path, lambda each: self.owns(host, each))
+        codex_notify.uninstall(host, document)
         return document.encode(), not document.text.strip()
 
     def missing_events(
         self, host: Host, path: Path, content: bytes | None, events: Sequence[str]
     ) -> list[str]:
-        """Return the events whose group or trust is not there as we write it."""
-        return codex_config.missing(Document(content or b""), path, self._hooks(host, events))
+        """Return the events whose group or trust is not there as we write it, and ``notify``."""
+        document = Document(content or b"")
+        notify = [] if codex_notify.is_installed(host, document) else [codex_notify.KEY]
+        return codex_config.missing(document, path, self._hooks(host, events)) + notify
+
+    def plan_setup(self, host: Host, options: SetupOptions) -> Plan:
+        """Plan as for every agent, and the notify bridge."""
+        plan = super().plan_setup(host, options)
+        path = self.setup_path(host, options)
+        was = codex_notify.chained(host, Document(disk.look(path).content or b""))
+        bridge = Change(
+            path=codex_notify.bridge_path(host),
+            content=codex_notify.render(host, was),
+            mode=0o700,
+            why="tells the gateway that a turn is over" + (", then calls your own notify" if was else ""),
+        )
+        # Before the configuration that names it.
+        return replace(plan, changes=(bridge, *plan.changes))
+
+    def plan_teardown(self, host: Host) -> Plan:
+        """Plan as for every agent, and the notify bridge."""
+        plan = super().plan_teardown(host)
+        bridge = Change(path=codex_notify.bridge_path(host), content=None, why="nothing calls it any more")
+        return replace(plan, changes=(*plan.changes, bridge))
+
+    def check(self, host: Host, options: SetupOptions) -> tuple[Check, ...]:
+        """Check as for every agent, and the notify bridge."""
+        return (*super().check(host, options), codex_notify.check(host))
 
     def stopped_when_closed(self, event: str) -> bool:
         """Prompts, calls and results; never the end of a turn."""

@@ -14,13 +14,17 @@ from defenseclaw.errors import ForeignContent
 Owns = Callable[[object], bool]
 
 
-def read(content: bytes | None) -> Document:
+def read(content: bytes | None, kind: type[Document] = Document) -> Document:
     """Read a hook file; an absent or empty file is an empty object.
+
+    Args:
+        content: The file, None where there is none.
+        kind: How it is read; another one for agents that take comments.
 
     Raises:
         ForeignContent: not a JSON object, or its `hooks` are not lists of objects by event.
     """
-    document = Document(content if content and content.strip() else b"{}\n")
+    document = kind(content if content and content.strip() else b"{}\n")
     if not isinstance(document.root.value, dict):
         raise ForeignContent("the file holds something else than a JSON object")
     _events(document)
@@ -34,7 +38,7 @@ def entries(document: Document, event: str) -> list[dict[str, Any]]:
 
 
 def install(
-    document: Document, wanted: Mapping[str, Mapping[str, Any]], key: str, owns: Owns, version: int
+    document: Document, wanted: Mapping[str, Mapping[str, Any]], key: str, owns: Owns, version: int | None
 ) -> None:
     """Make our entries those of ``wanted`` and no others; everybody else's stay where they are.
 
@@ -43,9 +47,9 @@ def install(
         wanted: Event → our entry.
         key: Field of an entry that holds its command.
         owns: Whether a command is ours.
-        version: Written as ``version`` where the file names none.
+        version: Written as ``version`` where the file names none; None for agents that have none.
     """
-    if document.root.get("version") is None:
+    if version is not None and document.root.get("version") is None:
         document.add_member(document.root, "version", version)
     for event in list(_events(document)):
         ours = [each for each in entries(document, event) if owns(each.get(key))]

@@ -40,7 +40,15 @@ def find_curl() -> str:
     return next((each for each in CURL_PATHS if Path(each).is_file()), "")
 
 
-def render(host: Host, connector: Connector, name: str, closed: Mapping[str, Mapping[str, Any]]) -> bytes:
+def render(
+    host: Host,
+    connector: Connector,
+    name: str,
+    closed: Mapping[str, Mapping[str, Any] | None],
+    *,
+    closed_exit: int = 0,
+    go_ahead: Mapping[str, Any] | None = None,
+) -> bytes:
     """Return the script.
 
     Args:
@@ -48,7 +56,10 @@ def render(host: Host, connector: Connector, name: str, closed: Mapping[str, Map
         connector: The agent it is for.
         name: Name of the hook in the failure log, and of the file.
         closed: Event name → the agent's own refusal, printed when nothing was decided and the fail mode
-            is closed. Events not named are never stopped by a failure.
+            is closed; None where the exit code and stderr are the refusal. Events not named are never
+            stopped by a failure.
+        closed_exit: Exit code of a refusal.
+        go_ahead: What an agent must be told that would take silence for a failed hook; None: nothing.
 
     Raises:
         SetupError: no curl, or a data directory with a line break in its name.
@@ -68,17 +79,23 @@ def render(host: Host, connector: Connector, name: str, closed: Mapping[str, Map
         "HOOK": name,
         "CURL": curl,
         "CLOSED_ANSWERS": _closed_cases(closed),
+        "CLOSED_EXIT": str(closed_exit),
+        "GO_AHEAD": _printed(go_ahead) if go_ahead is not None else ":",
     }
     text = files("defenseclaw.connectors").joinpath("assets/hook.sh.tmpl").read_text("utf-8")
     return re.sub(r"@([A-Z_]+)@", lambda match: values[match[1]], text).encode()
 
 
-def _closed_cases(closed: Mapping[str, Mapping[str, Any]]) -> str:
+def _closed_cases(closed: Mapping[str, Mapping[str, Any] | None]) -> str:
     lines = [
-        f"    {event}) printf '%s\\n' {shlex.quote(json.dumps(answer, separators=(',', ':')))} ;;"
+        f"    {event}) {_printed(answer) if answer is not None else ':'} ;;"
         for event, answer in closed.items()
     ]
     return "\n".join([*lines, "    *) return 1 ;;"])
+
+
+def _printed(answer: Mapping[str, Any]) -> str:
+    return f"printf '%s\\n' {shlex.quote(json.dumps(answer, separators=(',', ':')))}"
 
 
 def _quoted(text: str) -> str:

@@ -89,6 +89,19 @@ class Document:
         last = container.items[-1] if container.items else None
         self._insert(container, last.start if last else None, last.end if last else None, value, None)
 
+    def put_item_first(self, container: Node, value: JSON) -> None:
+        """Insert ``value`` before the elements of an array."""
+        if not container.items:
+            self.add_item(container, value)
+            return
+        start = container.items[0].start
+        unit, newline = self._style()
+        lead = self._text[self._text.rfind("\n", 0, start) + 1 : start]
+        if lead.strip(" \t") or "\n" not in self._text[container.start : start]:
+            self._replace(start, start, f"{json.dumps(value, ensure_ascii=False)}, ")
+        else:
+            self._replace(start, start, f"{_render(value, unit, lead, newline)},{newline}{lead}")
+
     def remove_member(self, container: Node, key: str) -> None:
         """Remove the member called ``key`` with its comma."""
         starts = [start for _, start, _ in container.members]

@@ -46,6 +46,10 @@ class ScriptedConnector(Connector):
     logical: str
     """Name of the settings file's backup."""
     restart_hint: str
+    closed_exit: int = 0
+    """Exit code of the script's own refusal."""
+    go_ahead: Mapping[str, Any] | None = None
+    """What the script prints when it cannot decide and lets the agent go on; None: nothing."""
 
     @abstractmethod
     def events(self, version: str) -> tuple[str, ...]:
@@ -85,6 +89,18 @@ class ScriptedConnector(Connector):
         """Yield what keeps the agent from calling hooks, as ``key in file``."""
         del host, options
         yield from ()
+
+    def doubts(self, host: Host, path: Path, content: bytes | None) -> Iterator[str]:
+        """Yield what in the settings may keep the agent from reading our entries, one sentence each."""
+        del host, path, content
+        yield from ()
+
+    def settings_after(
+        self, host: Host, path: Path, content: bytes | None, events: Sequence[str], options: SetupOptions
+    ) -> bytes:
+        """Return the settings as a setup leaves them; for entries that depend on what was asked for."""
+        del options
+        return self.with_hooks(host, path, content, events)
 
     def version_notes(self, version: str) -> tuple[str, ...]:
         """Return what an operator must know about hooks of this version."""
@@ -128,7 +144,8 @@ class ScriptedConnector(Connector):
         events = self.events(detected.version)
         now = disk.look(settings)
         with _naming(settings):
-            content = self.with_hooks(host, settings, now.content, events)
+            content = self.settings_after(host, settings, now.content, events, options)
+            warnings += tuple(f"{settings}: {doubt}" for doubt in self.doubts(host, settings, now.content))
         token = runtime.setup_token(host, self.name)
         return Plan(
             changes=(
@@ -188,6 +205,7 @@ class ScriptedConnector(Connector):
                 Check(status="fail", label="Hooks switched off", detail=source)
                 for source in self.switched_off(host, options)
             ),
+            *self._check_doubts(host),
             hookscript.check_script(
                 host, self, self.script, lambda: self._script(host, self.events(detected.version))
             ),
@@ -197,11 +215,11 @@ class ScriptedConnector(Connector):
     def _script(self, host: Host, events: Iterable[str]) -> bytes:
         """Return the hook script that answers for us when the gateway is away."""
         closed = {
-            event: answer
-            for event in events
-            if self.stopped_when_closed(event) and (answer := self.refusal(event, FAILED_CLOSED))
+            event: self.refusal(event, FAILED_CLOSED) for event in events if self.stopped_when_closed(event)
         }
-        return hookscript.render(host, self, self.script, closed)
+        return hookscript.render(
+            host, self, self.script, closed, closed_exit=self.closed_exit, go_ahead=self.go_ahead
+        )
 
     def recorded(self, host: Host) -> list[Path]:
         """Return where a setup wrote, which may differ from where it would write today."""
@@ -283,6 +301,12 @@ class ScriptedConnector(Connector):
             detail = f"missing or changed in {path}: {', '.join(missing)}"
             return Check(status="fail", label="Hook entries", detail=detail, mend=mend)
         return Check(status="pass", label="Hook entries", detail=f"complete in {path}")
+
+    def _check_doubts(self, host: Host) -> Iterator[Check]:
+        path = self.installed_path(host)
+        with contextlib.suppress(SetupError):  # a file that cannot be read is told of above
+            for doubt in self.doubts(host, path, disk.look(path).content):
+                yield Check(status="warn", label="Hook settings", detail=f"{path}: {doubt}")
 
 
 @contextlib.contextmanager

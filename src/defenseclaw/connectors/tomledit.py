@@ -129,6 +129,30 @@ class Document:
             start += newline
         self._read(start + block.replace("\n", newline))
 
+    def literal(self, key: str) -> str | None:
+        """Return the value of a top-level key as it is written, None when there is none."""
+        entry = self._top_level(key)
+        return self.text[entry.value.start : entry.value.end] if entry else None
+
+    def put(self, key: str, literal: str) -> None:
+        """Give a top-level key a value; one that is there keeps its place and its comment.
+
+        Raises:
+            ForeignContent: the key is there as a table.
+        """
+        entry = self._top_level(key)
+        if entry is not None:
+            self._read(self.text[: entry.value.start] + literal + self.text[entry.value.end :])
+            return
+        newline = "\r\n" if "\r\n" in self.text else "\n"
+        before, after = self.text[: self.tables[0].end], self.text[self.tables[0].end :]
+        if before and not before.endswith("\n"):
+            before += newline
+        self._read(f"{before}{key} = {literal}{newline}{after}")
+
+    def _top_level(self, key: str) -> Entry | None:
+        return next((each for each in self.tables[0].entries if each.path == (key,)), None)
+
     def cut_element(self, path: Path, index: int) -> None:
         """Remove element ``index`` of the array at ``path``, however it is written; absent is fine."""
         self._cut(self._element(path, index))

@@ -437,7 +437,7 @@ def _quote(word: str) -> str:
 
 
 def _class_of(name: str, words: frozenset[str]) -> str:
-    if name in ("str_replace_editor", "str_replace_based_edit_tool", "notebookedit"):
+    if name in ("str_replace_editor", "str_replace_based_edit_tool", "file_editor", "notebookedit"):
         return "edit"
     found = {_CLASS_WORDS[word] for word in words if word in _CLASS_WORDS}
     if not found:
@@ -501,12 +501,20 @@ def _take_patch(call: Call, arguments: dict[str, Any], args: JSON) -> None:
                     call.paths.append(PathUse("write" if match[4] == "+++" else "metadata", match[5]))
             else:
                 call.paths.append(PathUse("delete" if match[1] == "Delete" else "write", match[2].strip()))
-        added = "\n".join(
-            line[1:] for line in text.splitlines() if line.startswith("+") and not line.startswith("+++")
-        )
-        target = next((use.value for use in call.paths if use.access == "write"), "")
-        if added and target:
-            call.written.append((target, added))
+        first = next((use.value for use in call.paths if use.access == "write"), "")
+        call.written += ((target, added) for target, added in _added(text, first).items() if target)
+
+
+def _added(patch: str, target: str) -> dict[str, str]:
+    """Return the lines a patch adds, by file; those before any header count as ``target``'s."""
+    lines: dict[str, list[str]] = {}
+    for line in patch.splitlines():
+        header = _PATCH_HEADER.match(line)
+        if header is not None:
+            target = (header[3] or header[2] or header[5] or target).strip()
+        elif line.startswith("+"):
+            lines.setdefault(target, []).append(line[1:])
+    return {name: "\n".join(added) for name, added in lines.items()}
 
 
 def _take_values(call: Call, arguments: dict[str, Any], words: frozenset[str]) -> None:

@@ -72,13 +72,15 @@ class Edge:
         self._limiter = limiter or RateLimiter()
         self._intake = intake or Intake()
         self._table: dict[str, dict[str, _Entry]] = {}
+        hook_paths = {each.hook_path: name for name, each in services.connectors.items() if each.hook_path}
         for route in routes:
+            if route.scope:
+                hook_paths[route.path] = route.scope
             methods = self._table.setdefault(route.path, {})
             if route.method in methods:
                 raise ValueError(f"{route.method} {route.path} is routed twice")
             reader = Reader(route.request) if route.request is not None else None
             methods[route.method] = _Entry(route, reader)
-        hook_paths = {each.hook_path: name for name, each in services.connectors.items() if each.hook_path}
         self._authenticator = Authenticator(services.token, services.scoped_token, hook_paths)
         self.refusals = RefusalLog(services.journal)
         self._instance = services.identity().sidecar_instance_id

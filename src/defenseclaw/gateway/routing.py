@@ -142,6 +142,8 @@ class Route:
     parameters: tuple[Parameter, ...] = ()
     body_bytes: int = API_BODY
     rate_limited: bool = False
+    scope: str = ""
+    """Connector whose own token opens it, as it opens its hook route."""
     public: bool = False
     """Needs neither token nor a known Host."""
 
