@@ -3,6 +3,7 @@ from importlib import resources
 import pytest
 
 from defenseclaw import packs
+from defenseclaw.config.load import profile_of
 from defenseclaw.detection.ruleset import EXAMPLE_CWD, Subject
 from defenseclaw.errors import PackError
 from defenseclaw.vocabulary import EventKind, Severity
@@ -28,14 +29,15 @@ def folder(tmp_path):
 
 
 def write(folder, text, name="my-rule", category="mine"):
-    (folder / category).mkdir(exist_ok=True)
+    (folder / category).mkdir(parents=True, exist_ok=True)
     (folder / category / f"{name}.yaml").write_text(text)
 
 
 def refusal(folder):
-    with pytest.raises(PackError) as error:
-        packs.load("default", [folder])
-    return error.value.message
+    with pytest.raises(packs.InvalidPack) as error:
+        packs.load(str(folder))
+    (problem,) = error.value.problems
+    return problem
 
 
 @pytest.mark.parametrize("pack", ["default", "strict", "permissive"])
@@ -59,7 +61,9 @@ def test_an_alias_is_the_pack_itself():
     assert packs.load("balanced") is packs.load("default")
 
 
-@pytest.mark.parametrize("pack", ["", "paranoid", "../default", "/etc", "default.yaml"])
+@pytest.mark.parametrize(
+    "pack", ["", "paranoid", "/nowhere/default", "/etc/hosts", "~nobody-here/x", "default.yaml"]
+)
 def test_an_unknown_pack_is_refused(pack):
     with pytest.raises(PackError, match="unknown rule pack") as error:
         packs.load(pack)
@@ -119,6 +123,7 @@ def test_examples_of_tool_call_rules_are_shell_commands(folder):
         (GOOD + "patterns: [x]\n", ":11: MY-RULE: give either pattern or patterns"),
         # keys
         (GOOD + "colour: red\n", ":11: MY-RULE: unknown key 'colour'"),
+        (GOOD + "kind: [prompt]\n", ":11: MY-RULE: unknown key 'kind'; did you mean 'kinds'?"),
         (GOOD + "title: again\n", ":11: MY-RULE: key 'title' stands twice"),
         (GOOD.replace("why: It stings.\n", ""), ":1: MY-RULE: missing: why"),
         (GOOD.replace("id: MY-RULE\n", ""), ":1: missing: id"),
@@ -139,25 +144,47 @@ def test_examples_of_tool_call_rules_are_shell_commands(folder):
         (GOOD + "on: air\n", ":11: MY-RULE: 'air' is not one of"),
         # documents
         ("", " is empty"),
+        ("# nothing\n", " is empty"),
         ("- a\n", ":1: a mapping is needed"),
         (GOOD + "---\nid: X\n", " is not one YAML document (line 11)"),
         ("id: [\n", " is not one YAML document (line"),
-        (GOOD.replace("[mine]", "&t [mine]").replace("[a needle]", "*t"), "aliases are not allowed"),
+        (GOOD.replace("[mine]", "&t [mine]").replace("[a needle]", "*t"), "aliases are not allowed (line 5)"),
         (GOOD.replace("MY-RULE", "OTHER"), ":1: OTHER: the file of this rule must be named other.yaml"),
         (GOOD + "aliases: [CMD-RM-RF]\n", "alias 'CMD-RM-RF' is taken"),
+        (GOOD + "aliases: ['no id']\n", ":11: MY-RULE: 'no id' is no id"),
+        (GOOD.replace("MY-RULE", "'MY RULE'"), ":1: an id has letters, digits"),
+        (GOOD.replace("MY-RULE", "[MY-RULE]"), ":1: a string is needed"),
+        # examples are what they say
+        (GOOD.replace("[hay]", "[3]"), ":8: MY-RULE: a string is needed"),
+        (GOOD.replace("[hay]", "[{cwd: /x}]"), ":8: MY-RULE: an example has a command"),
+        (GOOD.replace("[hay]", "[{text: a, files: [b]}]"), ":8: MY-RULE: a mapping is needed"),
+        (GOOD.replace("[hay]", "[{text: a, files: {b: 1}}]"), ":8: MY-RULE: files are texts"),
+        (GOOD.replace("[hay]", "[{tool: a, args: {b: 2031-01-01}}]"), ":8: MY-RULE: '2031-01-01' is no JSON"),
+        (GOOD.replace("[hay]", "[{tool: a, args: {b: off}}]"), ":8: MY-RULE: 'off' is no JSON value"),
+        (GOOD.replace("[hay]", "[{tool: a, args: !!binary aGk=}]"), ":8: MY-RULE: 'aGk=' is no JSON value"),
+        (GOOD.replace("[hay]", "[!!python/name:os.system '']"), ":8: MY-RULE: a string is needed"),
+        # bounds
+        (GOOD.replace("A title", "t" * 201), ":2: MY-RULE: longer than 200 characters"),
+        (GOOD.replace("A title", '"a\\nb"'), ":2: MY-RULE: must be one line of printable characters"),
+        (GOOD.replace("[hay]", "[" * 17 + "]" * 17), ": nested deeper than 16 (line 8)"),
+        (GOOD.replace("[hay]", f"[{', '.join(map(str, range(20_000)))}]"), "more than 20000 values (line 8)"),
+        (GOOD.replace("hay", "h" * 1_048_576), ": larger than 1048576 bytes"),
     ],
 )  # fmt: skip
 def test_errors_name_file_line_and_rule(folder, text, message):
     write(folder, text)
     said = refusal(folder)
-    assert said.startswith("rules/mine/my-rule.yaml")
+    assert said.startswith("mine/my-rule.yaml")
     assert message in said
 
 
 def test_an_id_of_another_file_is_taken(folder):
     text = GOOD.replace("MY-RULE", "CMD-RM-RF")
     write(folder, text, name="cmd-rm-rf")
-    assert refusal(folder) == "rules/mine/cmd-rm-rf.yaml:6: CMD-RM-RF: this id is taken"
+    assert (
+        refusal(folder)
+        == "mine/cmd-rm-rf.yaml:6: CMD-RM-RF: this id is taken (rules/command/cmd-rm-rf.yaml:6)"
+    )
 
 
 def test_values_never_appear_in_errors_of_documents(folder):
@@ -165,61 +192,44 @@ def test_values_never_appear_in_errors_of_documents(folder):
     assert "hunter2" not in refusal(folder)
 
 
-def test_links_large_files_and_missing_folders_are_refused(folder, monkeypatch):
-    write(folder, GOOD, name="target", category="other")
-    (folder / "mine" / "my-rule.yaml").symlink_to(folder / "other" / "target.yaml")
-    assert "symbolic link" in refusal(folder)
-    (folder / "mine" / "my-rule.yaml").unlink()
-    monkeypatch.setattr(packs, "MAX_FILE_BYTES", 1_000_000)
-    write(folder, GOOD + "#" * 1_100_000)
-    assert "larger than" in refusal(folder)
-    assert "not found" in refusal(folder / "nowhere")
-
-
-def test_the_store_keeps_the_last_good_pack(folder):
-    write(folder, GOOD)
-    store = packs.RuleStore([folder])
-    good = store.current("default")
-    write(folder, GOOD + "colour: red\n")
-    with pytest.raises(PackError):
-        store.reload("default")
-    assert store.current("default") is good
-    write(folder, GOOD.replace("HIGH", "LOW"))
-    assert store.reload("default").digest != good.digest
-    assert store.current("default").rules["MY-RULE"].severity is Severity.LOW
-
-
-def test_a_store_without_a_good_pack_says_so(folder):
-    write(folder, GOOD + "colour: red\n")
-    with pytest.raises(PackError, match="unknown key"):
-        packs.RuleStore([folder]).current("default")
-
-
-@pytest.mark.parametrize("change", ["PATH-NOPE: {enabled: false}", "CMD-RM-RF: {title: x}"])
-def test_an_overlay_is_as_strict(monkeypatch, tmp_path, change):
-    overlays = tmp_path / "profiles"
-    overlays.mkdir()
-    (overlays / "default.yaml").write_text(f"rules:\n  {change}\n")
-    monkeypatch.setattr(packs, "_packaged_folder", lambda: tmp_path)
-    with pytest.raises(PackError, match=r"rules/profiles/default\.yaml:2"):
-        packs._compile(packs._packaged_rules(), "default")
-
-
-def test_an_overlay_switches_rules_off_and_changes_them(monkeypatch, tmp_path):
-    overlays = tmp_path / "profiles"
-    overlays.mkdir()
-    text = "rules:\n  CMD-EVAL: {enabled: false}\n  CMD-RM-RF: {severity: LOW, confidence: 0.1}\n"
-    (overlays / "default.yaml").write_text(text)
-    rules = packs._packaged_rules()
-    monkeypatch.setattr(packs, "_packaged_folder", lambda: tmp_path)
-    changed = packs._compile(rules, "default")
-    assert "CMD-EVAL" not in changed.rules
-    assert (changed.rules["CMD-RM-RF"].severity, changed.rules["CMD-RM-RF"].confidence) == (Severity.LOW, 0.1)
-
-
 def test_every_packaged_file_is_a_rule_or_a_profile():
     folder = resources.files("defenseclaw") / "rules"
     files = [file for category in folder.iterdir() if category.is_dir() for file in category.iterdir()]
     stems = {file.name.removesuffix(".yaml") for file in files}
-    ids = {rule.lower().replace(".", "-").replace("_", "-") for rule in packs.load("strict").rules}
-    assert stems == ids | {"default", "strict", "permissive"}
+    rules = packs.load("strict")
+    names = {*rules.rules, *rules.chains.steps, "default", "strict", "permissive"}
+    assert stems == {name.lower().replace(".", "-").replace("_", "-") for name in names}
+
+
+@pytest.mark.parametrize(
+    ("below", "profile"),
+    [
+        ("acme", "default"),
+        ("strict", "strict"),
+        ("Permissive", "permissive"),
+        ("balanced", "default"),
+        # one pack in another profile
+        ("acme/strict", "strict"),
+        ("acme/default", "default"),
+    ],
+)
+def test_the_last_part_of_a_path_names_the_profile(tmp_path, below, profile):
+    for name in ("acme", "strict", "Permissive", "balanced"):
+        (tmp_path / name).mkdir()
+    path = str(tmp_path / below)
+    named = packs.resolve(path)
+    assert named.profile == profile == profile_of(path)
+    assert named.folder == tmp_path / below.partition("/")[0]
+
+
+def test_a_tilde_is_the_home_directory(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write(tmp_path / "acme", GOOD)
+    assert "MY-RULE" in packs.load("~/acme").rules
+
+
+@pytest.mark.parametrize("pack", ["./acme", "acme/strict", "../acme"])
+def test_a_path_that_depends_on_where_one_stands_is_refused(pack):
+    with pytest.raises(PackError, match="not an absolute path") as error:
+        packs.load(pack)
+    assert error.value.hint.startswith("write /")

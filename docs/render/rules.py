@@ -82,6 +82,7 @@ def _page(rule: Rule) -> str:
         f"**Why.** {_line(rule.why)}",
         f"**What to do instead.** {_line(rule.fix)}",
         *_decides(rule),
+        *_chain(rule),
         *_examples("Flagged", rule.flags),
         *_examples("Not flagged", rule.allows),
         _TEMPLATES_NOTE if any(_templated(each) for each in (*rule.flags, *rule.allows)) else "",
@@ -106,6 +107,8 @@ def _decides(rule: Rule) -> list[str]:
             "A condition over the [facts](../reference/facts.md) of the call:",
             block(rule.condition, "cel"),
         ]
+    if rule.check:
+        parts += ["## What decides it", f"The check {code(rule.check)} over code that a call writes."]
     if rule.patterns:
         accepted = f" accepted by the validator {code(rule.validate)}" if rule.validate else ""
         parts += [
@@ -116,6 +119,26 @@ def _decides(rule: Rule) -> list[str]:
     return parts
 
 
+def _chain(rule: Rule) -> list[str]:
+    """Say which steps in which order make a chain, and for how long the first one matters."""
+    if rule.ordered is None:
+        return []
+    steps = packs.load().chains.steps
+    rows = []
+    for number, choice in enumerate(rule.ordered.steps, 1):
+        rows.append(
+            (str(number), " or ".join(steps[name].says for name in choice), " ".join(map(code, choice)))
+        )
+    late = f"After that it is {rule.ordered.late}." if rule.ordered.late else "After that it is forgotten."
+    return [
+        "## What decides it",
+        "These steps in one session, in this order; see [Chains](../chains.md):",
+        table(("", "Step", "Name"), rows),
+        f"Until {rule.ordered.events} events and {rule.ordered.minutes} minutes have passed since the first "
+        f"step, both of them. {late}",
+    ]
+
+
 def _examples(heading: str, examples: tuple[Example, ...]) -> list[str]:
     if not examples:
         return []
@@ -123,11 +146,18 @@ def _examples(heading: str, examples: tuple[Example, ...]) -> list[str]:
 
 
 def _example(example: Example) -> str:
+    if example.before:
+        return "- " + ", then ".join(map(_in_session, (*example.before, example)))
     subject, context = _subject(example), _context(example)
     if "\n" not in subject:
         return f"- {context}{': ' if context else ''}{code(subject)}"
     shown = block(subject, "text").splitlines()
     return f"- {context or 'these lines'}:\n\n" + "\n".join(f"  {line}".rstrip() for line in shown)
+
+
+def _in_session(example: Example) -> str:
+    context = _context(example)
+    return f"{context}{': ' if context else ''}{code(' '.join(_subject(example).split()))}"
 
 
 def _subject(example: Example) -> str:

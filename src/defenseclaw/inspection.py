@@ -22,7 +22,7 @@ import os
 import stat
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from dataclasses import replace as with_changes
 from functools import lru_cache
@@ -35,17 +35,23 @@ from defenseclaw.audit.store import Store
 from defenseclaw.audit.writer import Writer
 from defenseclaw.connectors.base import Connector, Host
 from defenseclaw.detection import redaction
+from defenseclaw.detection.confidence import adjusted
 from defenseclaw.detection.engine import Detection, detect, run
 from defenseclaw.detection.facts import Need, Snapshot
 from defenseclaw.detection.ruleset import RuleSet
 from defenseclaw.errors import Overloaded, StoreUnavailable
 from defenseclaw.policy.decision import Listed, decide, unrecorded
+from defenseclaw.policy.suppression import NONE, Suppressions
+from defenseclaw.scanning import Scan, Scanner
+from defenseclaw.session import SessionEvent, fault
+from defenseclaw.suppressing import without_suppressed
 from defenseclaw.vocabulary import (
     JSON,
     Action,
     Door,
     Event,
     EventKind,
+    Finding,
     HostContext,
     Posture,
     Severity,
@@ -54,6 +60,8 @@ from defenseclaw.vocabulary import (
 
 log = logging.getLogger(__name__)
 
+MAX_SCANS = 8
+"""Scans of code under way or waiting at once."""
 LARGE_CHARS = 65536
 """Subjects above this many characters are judged on a worker thread, so that others do not wait."""
 SESSIONS_CACHED = 8192
@@ -123,12 +131,21 @@ def judge(
     listed: Listed | None = None,
     placeholder: Callable[[str], str] = _throw_away_placeholder,
     answer: Callable[[Need], Snapshot] = snapshot,
+    further: Callable[[Detection], Sequence[Finding]] | None = None,
+    suppressions: Suppressions = NONE,
 ) -> tuple[Verdict, Detection]:
     """Return the verdict of one event and what it rests on; writes nothing.
 
     The same function serves the gateway and ``defenseclaw explain``, so both always agree.
+
+    Args:
+        further: Returns what the session makes of what was detected; nothing without a session.
+        suppressions: What the operator suppressed; those that have ended hold no more, at any moment.
     """
-    found = run(detect(event, rules, host), answer)
+    found = _weighed(event, run(detect(event, rules, host), answer), further or _nothing)
+    suppressed: tuple[str, ...] = ()
+    if suppressions and found.findings:
+        found, suppressed = without_suppressed(event, found, host, suppressions, utc_now(), answer)
     verdict = decide(
         event,
         found.findings,
@@ -138,7 +155,25 @@ def judge(
         masked=_masked(event, found, placeholder),
         fix_for=lambda rule_id: fix_of(rules, rule_id),
     )
+    if suppressed:
+        verdict = with_changes(verdict, trail=(*suppressed, *verdict.trail))
     return verdict, found
+
+
+def _weighed(event: Event, found: Detection, further: Callable[[Detection], Sequence[Finding]]) -> Detection:
+    """Return what was detected as sure as the tool makes it, with what the session adds to it."""
+    findings, more = found.findings, further(found)
+    if findings and event.kind is EventKind.TOOL_CALL and found.facts is not None:
+        tool_class = found.facts.tool_class
+        findings = tuple(adjusted(each, tool_class) for each in findings)
+    if more:
+        known = {each.rule_id for each in findings}
+        findings = (*findings, *(each for each in more if each.rule_id not in known))
+    if findings is found.findings:
+        return found
+    return with_changes(
+        found, findings=tuple(sorted(findings, key=lambda each: (-each.severity.rank, each.rule_id)))
+    )
 
 
 def fix_of(rules: RuleSet, rule_id: str) -> str:
@@ -147,9 +182,22 @@ def fix_of(rules: RuleSet, rule_id: str) -> str:
     return rule.fix if rule is not None else ""
 
 
-def host_context(host: Host, connectors: Iterable[Connector], control_ports: tuple[int, ...]) -> HostContext:
-    """Return what detection must know of ``host``, with every file an agent must not change."""
+def host_context(
+    host: Host,
+    connectors: Iterable[Connector],
+    control_ports: tuple[int, ...],
+    rule_packs: Iterable[str] = (),
+) -> HostContext:
+    """Return what detection must know of ``host``, with every file an agent must not change.
+
+    Args:
+        host: The machine.
+        connectors: Whose settings are guarded.
+        control_ports: See :class:`HostContext`.
+        rule_packs: Folders of operators' packs: who changes a pack changes what is found.
+    """
     protected = {path for connector in connectors for path in connector.protected_paths(host)}
+    protected.update(rule_packs)
     return HostContext(
         home=str(host.home),
         data_dir=str(host.data_dir),
@@ -188,6 +236,7 @@ class Inspector:
         placeholder: Keyed placeholder of a secret in a replaced result.
         evidence_placeholder: Keyed placeholder of a finding's evidence.
         max_pending: Evaluations under way at once; one more is refused with :class:`Overloaded`.
+        suppressions: Returns the operator's suppressions of a pack by name.
     """
 
     def __init__(
@@ -202,8 +251,10 @@ class Inspector:
         placeholder: Callable[[str], str],
         evidence_placeholder: Callable[[str], str],
         max_pending: int = 1024,
+        suppressions: Callable[[str], Suppressions] = lambda _pack: NONE,
     ) -> None:
         self._rules = rules
+        self._suppressions = suppressions
         self._settings = settings
         self._host = host
         self._store = store
@@ -214,6 +265,8 @@ class Inspector:
         self.max_pending = max_pending
         self.pending = 0
         self.overloads = 0
+        self._scanning = asyncio.Lock()
+        self._scans_waiting = 0
         self.counters: dict[str, Counters] = {}
         self.listeners: list[Callable[[Event, Verdict], None]] = []
         self._sessions: dict[tuple[str, str], _Session] = {}
@@ -234,12 +287,13 @@ class Inspector:
         try:
             key = (event.connector, self.clean(event.correlation.session_id))
             if not key[1]:
-                return await self._inspect(event, None)
+                return await self._inspect(event)
             session = self._sessions.setdefault(key, _Session())
             session.waiting += 1
             try:
                 async with session.lock:
-                    return await self._inspect(event, await self._state(key))
+                    state = await self._state(key)
+                    return await self._inspect(event, state, forgetful=state is None)
             finally:
                 session.waiting -= 1
                 if not session.waiting:
@@ -256,6 +310,34 @@ class Inspector:
         await self._writer.commit(batch)
         for change in batch.lists:
             self._apply(change)
+
+    async def scan(self, work: Callable[[Scanner], Scan]) -> Scan:
+        """Scan code with the pack in force, on a worker thread and one scan after the other.
+
+        Args:
+            work: What to scan.
+
+        Raises:
+            Overloaded: too many scans wait.
+        """
+        if self._scans_waiting >= MAX_SCANS:
+            self.overloads += 1
+            raise Overloaded(hint="retry when the scans under way are done")
+        self._scans_waiting += 1
+        try:
+            async with self._scanning:
+                scanner = Scanner(self.rules(), self._host())
+                return await asyncio.to_thread(work, scanner)
+        finally:
+            self._scans_waiting -= 1
+
+    def rules(self, connector: str = "") -> RuleSet:
+        """Return the rules in force for a connector; the empty name asks for the global ones."""
+        return self._rules(self._settings.posture(connector).rule_pack)
+
+    def redacted(self, text: str) -> str:
+        """Return the keyed placeholder of a text, ``<redacted len=N sha=…>``."""
+        return self._mask(text)
 
     async def reject(self, connector: str, event_name: str, problem: str, body_bytes: int) -> None:
         """Record a hook call that was refused before it became an event. Never raises."""
@@ -295,24 +377,31 @@ class Inspector:
 
     # ---- one evaluation ---------------------------------------------------------------------------
 
-    async def _inspect(self, event: Event, state: SessionState | None) -> Verdict:
+    async def _inspect(
+        self, event: Event, state: SessionState | None = None, *, forgetful: bool = False
+    ) -> Verdict:
+        """Judge and record one event; ``forgetful`` when its session's state could not be read."""
         began = time.perf_counter()
         posture = self._settings.posture(event.connector)
         counters = self._count(event.connector)
         counters.requests += 1
         evaluation_id = random_id()
         rules = self._rules(posture.rule_pack)
+        session = self._in_session(event, state, rules, evaluation_id) if state is not None else None
         if event.kind is EventKind.LIFECYCLE and not event.faults:
             verdict = _unjudged(evaluation_id, posture, "lifecycle event: recorded, not judged")
         elif not posture.enabled:
             verdict = _unjudged(evaluation_id, posture, "this connector is disabled: recorded, not judged")
         else:
-            verdict = await self._judge(event, rules, posture, evaluation_id)
+            further = session.findings if session is not None else _unread if forgetful else _nothing
+            verdict = await self._judge(event, rules, posture, evaluation_id, further)
         if event.kind is EventKind.TOOL_CALL:
             counters.tool_inspections += 1
             counters.tool_blocks += verdict.action is Action.BLOCK
-        after = _advance(state, event, verdict, self.placeholder) if state is not None else None
-        verdict = with_changes(verdict, step_idx=after.step_idx) if after is not None else verdict
+        after: SessionState | None = None
+        if session is not None:
+            after, notes = session.after(verdict)
+            verdict = with_changes(verdict, step_idx=after.step_idx, trail=(*verdict.trail, *notes))
         try:
             batch = rows.batch_for(
                 event,
@@ -331,6 +420,8 @@ class Inspector:
             counters.errors += 1
             log.error("a verdict could not be recorded: %s", error.message)
             verdict = unrecorded(verdict, posture)
+            if after is not None and verdict.action is not Action.BLOCK:
+                self._remember(after)  # it happens all the same; the next row carries it to the store
         else:
             if after is not None:
                 self._remember(after)
@@ -338,9 +429,29 @@ class Inspector:
             listener(event, verdict)
         return verdict
 
-    async def _judge(self, event: Event, rules: RuleSet, posture: Posture, evaluation_id: str) -> Verdict:
+    def _in_session(
+        self, event: Event, state: SessionState, rules: RuleSet, evaluation_id: str
+    ) -> SessionEvent:
+        return SessionEvent(
+            event,
+            state,
+            rules,
+            evaluation_id=evaluation_id,
+            now_s=int(time.time()),
+            placeholder=self.placeholder,
+        )
+
+    async def _judge(
+        self,
+        event: Event,
+        rules: RuleSet,
+        posture: Posture,
+        evaluation_id: str,
+        further: Callable[[Detection], Sequence[Finding]],
+    ) -> Verdict:
         listed = self._listed(event)
         host = self._host()
+        suppressions = self._suppressions(posture.rule_pack)
 
         def decided() -> Verdict:
             verdict, _ = judge(
@@ -351,6 +462,8 @@ class Inspector:
                 evaluation_id=evaluation_id,
                 listed=listed,
                 placeholder=self._mask,
+                further=further,
+                suppressions=suppressions,
             )
             return verdict
 
@@ -360,7 +473,8 @@ class Inspector:
 
     # ---- session state ----------------------------------------------------------------------------
 
-    async def _state(self, key: tuple[str, str]) -> SessionState:
+    async def _state(self, key: tuple[str, str]) -> SessionState | None:
+        """Return what is remembered of a session; None when that cannot be read, which is not "nothing"."""
         known = self._states.get(key)
         if known is not None:
             self._states.move_to_end(key)
@@ -368,7 +482,7 @@ class Inspector:
         try:
             stored = await asyncio.to_thread(self._store.session, *key)
         except StoreUnavailable:
-            stored = None
+            return None
         return stored or SessionState(connector=key[0], session_id=key[1])
 
     def _remember(self, state: SessionState) -> None:
@@ -481,30 +595,12 @@ def _size(event: Event) -> int:
     return total
 
 
-def _advance(
-    state: SessionState, event: Event, verdict: Verdict, placeholder: Callable[[str], str]
-) -> SessionState:
-    """Return the session's state after one event.
+def _nothing(_found: Detection) -> tuple[Finding, ...]:
+    return ()
 
-    A question that is asked again while it is pending leaves the state as it is. The turn counter follows
-    turn ids where the agent sends them, else prompts. Source: ``DECISIONS.md`` "A question asked twice",
-    ``spec/observability-and-audit.md`` §4 "step_idx rule".
-    """
-    asked = ""
-    if verdict.raw_action is Action.CONFIRM:
-        asked = placeholder(repr((event.name, event.tool, event.args, event.text)))
-        if asked == state.data.get("asked"):
-            return state
-    turn = event.correlation.turn_id
-    new_turn = turn != state.last_turn if turn else event.kind is EventKind.PROMPT
-    return SessionState(
-        connector=state.connector,
-        session_id=state.session_id,
-        step_idx=max(1, state.step_idx + new_turn),
-        last_turn=turn or state.last_turn,
-        events=state.events + 1,
-        data={"asked": asked} if asked else {},
-    )
+
+def _unread(_found: Detection) -> tuple[Finding, ...]:
+    return (fault("the session's state could not be read"),)
 
 
 def lifecycle_batch(

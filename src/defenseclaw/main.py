@@ -18,7 +18,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from defenseclaw.gateway.services import Services
     from defenseclaw.inspection import Inspector
     from defenseclaw.packs import RuleStore
-    from defenseclaw.vocabulary import Event, Verdict
+    from defenseclaw.vocabulary import Event, HostContext, Verdict
 
 log = logging.getLogger("defenseclaw")
 
@@ -116,10 +116,15 @@ def load_packs(rules: RuleStore, config: Config) -> None:
     Raises:
         PackError: one of them does not load.
     """
+    for pack in named_packs(config):
+        rules.current(pack)
+
+
+def named_packs(config: Config) -> set[str]:
+    """Return the rule packs ``config`` names."""
     guardrail = config.guardrail
     named = {guardrail.rule_pack_dir, *(each.rule_pack_dir for each in guardrail.connectors.values())}
-    for pack in filter(None, named):
-        rules.current(pack)
+    return set(filter(None, named))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -134,6 +139,8 @@ class Gateway:
     identity: Callable[[], ProcessIdentity]
     journal: Journal | None
     token_value: str
+    taking_up: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while the configuration is read anew, so that two readings do not mix."""
 
     @classmethod
     def build(cls, installation: Installation) -> Gateway:
@@ -178,11 +185,17 @@ class Gateway:
 
         connectors = registry()
         machine = installation.host
-        context = host_context(machine, connectors.values(), (config.gateway.api_port,))
+        rules = installation.rules
+
+        @lru_cache(maxsize=1)
+        def context(rule_packs: tuple[str, ...]) -> HostContext:
+            return host_context(machine, connectors.values(), (config.gateway.api_port,), rule_packs)
+
         inspector = Inspector(
-            rules=installation.rules.current,
+            rules=rules.current,
+            suppressions=rules.suppressions,
             settings=holder,
-            host=lambda: context,
+            host=lambda: context(rules.folders),
             store=store,
             writer=writer,
             identity=identity,
@@ -247,13 +260,13 @@ class Gateway:
             pid_file.write()
             run_state.report("api", "running", addr=f"{bind}:{port}")
             run_state.report("config", "running", path=str(self.installation.data.config))
-            run_state.report("guardrail", "running", mode=self.services.config.current.guardrail.mode)
+            self._report_guardrail()
             run_state.report("gateway", "disabled", reason="no OpenClaw gateway configured")
             run_state.report("watcher", "disabled")
             # What is loaded by now lives as long as the process: keep it out of every later collection.
             gc.collect()
             gc.freeze()
-            async with beside(self._watch_configuration(), self._enforce_retention()):
+            async with beside(self._watch_configuration(), self._watch_packs(), self._enforce_retention()):
                 if announce:
                     self.inspector.listeners.append(partial(show_verdict, clean=self.inspector.clean))
                     async with beside(self._announce()):
@@ -300,6 +313,40 @@ class Gateway:
         async for _ in changes(data.config, data.env_file):
             await self.take_up_configuration()
 
+    async def _watch_packs(self) -> None:
+        async for changed in self.installation.rules.changes():
+            for pack in changed:
+                await self._take_up_pack(pack)
+
+    async def _take_up_pack(self, pack: str) -> None:
+        """Load a pack anew: a valid one takes effect whole, an invalid one changes nothing.
+
+        On a worker thread: compiling takes a few tenths of a second.
+        """
+        rules = self.installation.rules
+        try:
+            fresh = await asyncio.to_thread(rules.reload_pack, pack)
+        except DefenseClawError as error:
+            log.error("rules not taken up: %s", error.message)
+        else:
+            log.info("rules taken up: %s, %d rules", pack, len(fresh.rules))
+            await self._note(
+                "policy-reload", f"rule_pack={pack} rules={len(fresh.rules)} digest={fresh.rules.digest}"
+            )
+        self._report_guardrail()
+
+    def _report_guardrail(self) -> None:
+        """Say whether the newest files of every rule pack are in use."""
+        mode = self.services.config.current.guardrail.mode
+        problems = self.installation.rules.problems
+        if problems:
+            kept = "; the last good rules stay in use"
+            self.services.run_state.report(
+                "guardrail", "error", error=next(iter(problems.values())) + kept, mode=mode
+            )
+        else:
+            self.services.run_state.report("guardrail", "running", mode=mode)
+
     def _take_up_token(self) -> None:
         """Resolve the token anew, since either file may name another; an unreadable one keeps the last."""
         from defenseclaw.config.token import resolve_token
@@ -317,7 +364,9 @@ class Gateway:
         """Read the configuration anew; a valid one takes effect whole, an invalid one changes nothing."""
         holder, path = self.services.config, str(self.installation.data.config)
         state = self.services.run_state
-        took_effect = holder.reload()
+        async with self.taking_up:
+            # a pack the file names for the first time is compiled
+            took_effect = await asyncio.to_thread(holder.reload)
         self._take_up_token()
         if holder.last_error:
             log.error("configuration not taken up: %s", holder.last_error)
@@ -325,6 +374,8 @@ class Gateway:
             return
         state.report("config", "running", path=path, generation=holder.generation)
         if took_effect:
+            self.installation.rules.keep(named_packs(holder.current))
+            self._report_guardrail()
             self._write_runtime_files()
             keys = ",".join(holder.changed)
             log.info("configuration taken up: %s", keys)

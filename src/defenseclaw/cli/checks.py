@@ -18,7 +18,7 @@ from defenseclaw.cli.agents import survey
 from defenseclaw.cli.client import version_in
 from defenseclaw.cli.context import App
 from defenseclaw.cli.installing import has_residue
-from defenseclaw.cli.validation import load_rules, rule_packs
+from defenseclaw.cli.validation import load_pack, rule_packs
 from defenseclaw.config import document, files, keys
 from defenseclaw.config.load import configured_connectors, load, posture
 from defenseclaw.config.schema import Config
@@ -27,6 +27,8 @@ from defenseclaw.connectors import files as backups
 from defenseclaw.connectors import hookscript
 from defenseclaw.connectors.base import Check, Connector, Host, SetupOptions, by_any_name, registry
 from defenseclaw.errors import DefenseClawError, Unavailable
+from defenseclaw.inspection import utc_now
+from defenseclaw.packs import Pack
 
 START = "defenseclaw-gateway start"
 RESTART = "defenseclaw-gateway restart"
@@ -104,12 +106,41 @@ def _check_packs(config: Config) -> Iterator[Check]:
     for pack in rule_packs(config):
         label = f"Rule pack [{pack}]"
         try:
-            rules = load_rules(pack)
+            loaded = load_pack(pack)
         except DefenseClawError as error:
             mend = " && ".join(_without_pack(config, pack))
             yield Check(status="fail", label=label, detail=error.message, mend=mend)
         else:
-            yield Check(status="pass", label=label, detail=f"{len(rules.rules)} rules")
+            yield Check(status="pass", label=label, detail=_contents(loaded))
+            for entry in loaded.suppressions.expired(utc_now()):
+                detail = f"suppression {entry.id} ended {entry.until}: its findings count again"
+                mend = f"take it out of {loaded.folder}/{entry.place}, or give it another end"
+                yield Check(status="warn", label=label, detail=detail, mend=mend)
+            yield from _check_writers(label, loaded)
+
+
+def _check_writers(label: str, pack: Pack) -> Iterator[Check]:
+    """Yield a row when others than its owner may change a pack: who changes it changes what is found."""
+    if pack.folder is None:
+        return
+    places = (pack.folder, *sorted(pack.folder.rglob("*")))
+    open_to_others = [path for path in places if not path.is_symlink() and path.stat().st_mode & 0o022]
+    if open_to_others:
+        yield Check(
+            status="warn",
+            label=label,
+            detail=f"other users may change {open_to_others[0]}",
+            mend=f"chmod -R go-w {shlex.quote(str(pack.folder))}",
+        )
+
+
+def _contents(pack: Pack) -> str:
+    counted = [f"{len(pack.rules)} rules"]
+    if pack.folder is not None:
+        counted += [f"{len(pack.own)} of them in {pack.folder}"]
+    if pack.suppressions:
+        counted += [f"{len(pack.suppressions)} suppressions"]
+    return ", ".join(counted)
 
 
 def _without_pack(config: Config, pack: str) -> Iterator[str]:

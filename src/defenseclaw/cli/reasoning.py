@@ -11,7 +11,7 @@ import click
 from defenseclaw.cli.context import App
 from defenseclaw.cli.history import Recorded
 from defenseclaw.cli.output import print_fields, print_heading, print_json, print_table, printable
-from defenseclaw.cli.validation import load_rules
+from defenseclaw.cli.validation import load_pack, load_rules
 from defenseclaw.config.load import posture, profile_of
 from defenseclaw.connectors.base import registry
 from defenseclaw.detection.engine import Detection
@@ -80,10 +80,11 @@ def judged(app: App, event: Event, profile: str | None) -> Judged:
     chosen = posture(config, event.connector)
     if profile:
         chosen = replace(chosen, rule_pack=profile, profile=profile_of(profile))
-    rules = load_rules(chosen.rule_pack)
-    machine = host_context(app.host(config), registry().values(), (config.gateway.api_port,))
-    verdict, detection = judge(event, rules, machine, chosen)
-    return Judged(event=event, verdict=verdict, detection=detection, rules=rules, posture=chosen)
+    pack = load_pack(chosen.rule_pack)
+    folders = [str(pack.folder)] if pack.folder is not None else []
+    machine = host_context(app.host(config), registry().values(), (config.gateway.api_port,), folders)
+    verdict, detection = judge(event, pack.rules, machine, chosen, suppressions=pack.suppressions)
+    return Judged(event=event, verdict=verdict, detection=detection, rules=pack.rules, posture=chosen)
 
 
 def as_json(answer: Judged) -> dict[str, Any]:

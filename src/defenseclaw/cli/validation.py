@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from defenseclaw.config.schema import Config
     from defenseclaw.detection.ruleset import RuleSet
+    from defenseclaw.packs import Pack
 
 
 def validate_candidate(config: Config) -> None:
@@ -31,6 +32,11 @@ def load_rules(pack: str) -> RuleSet:
     Raises:
         PackError: no such pack, or it does not load.
     """
-    from defenseclaw.packs import RuleStore
+    return load_pack(pack).rules
 
-    return RuleStore().current(pack)
+
+def load_pack(pack: str) -> Pack:
+    """Return the pack that ``rule_pack_dir: <pack>`` means, with its suppressions; see :func:`load_rules`."""
+    from defenseclaw import packs
+
+    return packs.load_pack(pack)

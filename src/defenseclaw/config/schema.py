@@ -70,7 +70,13 @@ class ConnectorGuardrail(Section, frozen=True):
     ] = None
     block_message: Annotated[str | None, Meta(description="Text shown to the agent on a block.")] = None
     rule_pack_dir: Annotated[
-        str | None, Meta(description="Rule pack: `default`, `strict` or `permissive`.")
+        str | None,
+        Meta(
+            description=(
+                "Rule pack: `default`, `strict`, `permissive`, or the absolute path of a folder with rules of"
+                " your own."
+            )
+        ),
     ] = None
     hilt: Hilt | None = None
 
@@ -87,9 +93,15 @@ class Guardrail(Section, frozen=True):
         ),
     ] = None
     block_message: Annotated[str, Meta(description="Text shown to the agent on a block.")] = ""
-    rule_pack_dir: Annotated[str, Meta(description="Rule pack: `default`, `strict` or `permissive`.")] = (
-        "default"
-    )
+    rule_pack_dir: Annotated[
+        str,
+        Meta(
+            description=(
+                "Rule pack: `default`, `strict`, `permissive`, or the absolute path of a folder with rules of"
+                " your own, added to those of the profile that its last part names (`default` if none)."
+            )
+        ),
+    ] = "default"
     connector: Annotated[
         str, Meta(description="Primary connector; its mode is the legacy `connector_mode`.")
     ] = ""

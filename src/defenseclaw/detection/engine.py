@@ -17,6 +17,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from defenseclaw.detection.code.findings import strongest as insecure_code
 from defenseclaw.detection.conditions import Held, Witness, without_previews
 from defenseclaw.detection.facts import Facts, Need, Snapshot
 from defenseclaw.detection.injection import Channel, Passage, passages
@@ -166,6 +167,8 @@ class _Lanes:
             self._search(Subject.COMMAND, (command.text for command in acting.commands), "in a command")
         with self.guarded("code patterns"):
             self._search(Subject.CODE, _code(acting), "in program text")
+        with self.guarded("insecure code"):
+            self._found |= {each.rule_id: each for each in insecure_code(facts.written, self.rules)}
 
     def judge_text(self) -> Scanned | None:
         """Search the event's text in every reading of it; None when there was none to be had."""

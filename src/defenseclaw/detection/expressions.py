@@ -33,11 +33,21 @@ from defenseclaw.errors import PackError
 MAX_LENGTH: Final = 16 * 1024
 """Characters of one condition."""
 MAX_MACROS: Final = 2
-"""Levels of ``exists`` inside each other: work is at most quadratic in the number of facts."""
+"""Levels of ``exists`` inside each other. Only cheap comparisons may be made for each pair of facts, see
+:attr:`Outline.cost`."""
 MAX_DEPTH: Final = 64
 """Levels of brackets and negations."""
 MAX_REGEX: Final = 512
 """Bytes of a pattern given to ``matches``."""
+MAX_LISTS: Final = 32
+"""``exists`` in one condition: CEL gives up after 10,000 elements, and a list holds 256 of them."""
+
+_ELEMENTS_IN_A_LIST: Final = 256
+_ELEMENTS_IN_AN_INNER_LIST: Final = 40
+"""Turns of an ``exists`` for each turn of the one around it: 256 times 40 is where CEL gives up."""
+_TEST_COST: Final = 4
+_REGEX_COST: Final = 128
+"""CEL compiles the pattern anew for each element; measured against a comparison."""
 
 
 class Key(NamedTuple):
@@ -65,6 +75,8 @@ class Outline:
     """Every string it compares with."""
     fields: Mapping[str, frozenset[str]]
     """The fields it reads, by list of facts, and by ``redirects``."""
+    cost: int
+    """Most work that evaluating it can be, in comparisons (some 60 ns each), whatever the call."""
 
 
 COLLECTIONS: Final[dict[str, type]] = {
@@ -155,6 +167,10 @@ class _Term:
     keys: frozenset[Key] | None = None
     variable: str = ""
     """Name of the element it is read from."""
+    turns: str = ""
+    """Name whose every turn gives it another value: as ``variable``, but of a text in a list its own name."""
+    joins: bool = False
+    """It holds for one turn of the outer ``exists`` only: ``p.command == c.id``, and what is joined to it."""
     needs: Mapping[str, frozenset[Key]] = field(default_factory=dict)
     """What an element must have for this part to hold, by the name that stands for the element."""
 
@@ -178,6 +194,11 @@ class _Reader:
         self._at = 0
         self._depth = 0
         self._macros = 0
+        self._lists = 0
+        self._cost = 0
+        self._loops: list[str] = []
+        self._far: list[str] = []
+        """Reads of long texts and lists in an inner ``exists`` that only a join keeps linear."""
         self._scope: dict[str, _Term] = {}
         self._relevant: dict[str, frozenset[Key] | None] = {}
         self._words: set[str] = set()
@@ -188,7 +209,13 @@ class _Reader:
         if self._peek() != ("end", ""):
             raise PackError(f"condition: unexpected {self._peek()[1]!r}")
         fields = {name: frozenset(read) for name, read in self._fields.items()}
-        return Outline(keys=whole.keys, relevant=self._relevant, words=frozenset(self._words), fields=fields)
+        return Outline(
+            keys=whole.keys,
+            relevant=self._relevant,
+            words=frozenset(self._words),
+            fields=fields,
+            cost=self._cost,
+        )
 
     # tokens
 
@@ -230,7 +257,8 @@ class _Reader:
         for part in parts:
             for name, own in part.needs.items():
                 needs[name] = _rarer(own, needs.get(name))
-        return _Term("bool", keys=min((part.keys for part in parts), key=_breadth), needs=needs)
+        keys = min((part.keys for part in parts), key=_breadth)
+        return _Term("bool", keys=keys, needs=needs, joins=parts[0].joins)
 
     def _joined(self, operator: str, rule: Callable[[], _Term]) -> list[_Term]:
         parts = [rule()]
@@ -281,6 +309,7 @@ class _Reader:
         return term
 
     def _primary(self) -> _Term:
+        self._cost += 1
         kind, text = self._next()
         if kind == "string":
             return _Term("str", literals=(_unquote(text),))
@@ -306,6 +335,7 @@ class _Reader:
             kind, text = self._next()
             if kind != "string":
                 raise PackError("condition: a list holds string literals")
+            self._cost += 1
             values.append(_unquote(text))
         if not values:
             raise PackError("condition: an empty list matches nothing")
@@ -327,7 +357,7 @@ class _Reader:
         if name not in known:
             raise PackError(f"condition: {term.type} has no field {name!r}; it has {', '.join(known)}")
         self._fields.setdefault(term.type, set()).add(name)
-        read = _Term(known[name], (term.type, name), variable=term.variable)
+        read = _Term(known[name], (term.type, name), variable=term.variable, turns=term.turns)
         return self._reads(read, (True,)) if read.type == "bool" else read
 
     def _exists(self, term: _Term) -> _Term:
@@ -341,12 +371,15 @@ class _Reader:
         self._macros += 1
         if self._macros > MAX_MACROS:
             raise PackError(f"condition: more than {MAX_MACROS} levels of exists")
+        self._lists += 1
+        if self._lists > MAX_LISTS:
+            raise PackError(f"condition: more than {MAX_LISTS} times exists")
         # a word of a list is compared with the vocabulary of that list
-        element = _Term(collection, variable=variable)
+        element = _Term(collection, variable=variable, turns=variable)
         if collection == "str":
-            element = _Term("str", term.place, variable=term.variable)
+            element = _Term("str", term.place, variable=term.variable, turns=variable)
         self._scope[variable] = element
-        body = self._deeper(lambda: self._bool(self._or))
+        body = self._looped(variable, own=term.place is not None)
         del self._scope[variable]
         self._macros -= 1
         self._expect(")")
@@ -363,11 +396,52 @@ class _Reader:
         some = frozenset({Key(collection, "", True)})
         return _Term("bool", keys=min((body.keys, own, some), key=_breadth), needs=needs)
 
+    def _looped(self, variable: str, *, own: bool) -> _Term:
+        """Read the body of an ``exists`` and account for its turns.
+
+        Args:
+            variable: Name of the element.
+            own: Whether the list is a field of the element around it: each turn has a list of its own.
+        """
+        before, self._cost = self._cost, 0
+        outside, self._far = self._far, []
+        self._loops.append(variable)
+        body = self._deeper(lambda: self._bool(self._or))
+        self._loops.pop()
+        if self._far and not own and self._loops and not body.joins:
+            raise PackError(
+                f"condition: {self._far[0]} in an exists inside another; begin the inner one with what joins "
+                "the two, as in p.command == c.id && …"
+            )
+        self._far = outside
+        if not self._loops:
+            self._cost = before + _ELEMENTS_IN_A_LIST * self._cost
+        elif body.joins:
+            self._cost = before + 3 * _ELEMENTS_IN_AN_INNER_LIST + self._cost
+        else:
+            self._cost = before + _ELEMENTS_IN_AN_INNER_LIST * self._cost
+        return body
+
+    def _read_whole(self, term: _Term, how: str) -> None:
+        """Note that the length of a text or list counts, not only that there is one.
+
+        Raises:
+            PackError: It is the same at every turn of the ``exists`` it stands in, and would be read anew.
+        """
+        if not self._loops:
+            return
+        if term.turns != self._loops[-1]:
+            whose = term.turns or "the call"
+            raise PackError(f"condition: {how} of {whose} belongs outside of exists({self._loops[-1]}, …)")
+        self._far.append(how)
+
     def _test(self, term: _Term, name: str) -> _Term:
         kind, text = self._next()
         if term.type != "str" or kind != "string":
             raise PackError(f"condition: {name} tests a string with a string literal")
         self._expect(")")
+        self._read_whole(term, name)
+        self._cost += _REGEX_COST if name == "matches" else _TEST_COST
         if name == "matches":
             _check_regex(_unquote(text))
         return _Term("bool")
@@ -379,13 +453,22 @@ class _Reader:
             raise PackError(f"condition: cannot compare {left.type} with {right.type}")
         read, literal = (right, left) if left.literals else (left, right)
         if literal.literals is None or read.place is None:
-            return _Term("bool")
+            return _Term("bool", joins=equal and self._joins(left, right))
         self._check_words(read.place, literal.literals)
         return self._reads(read, literal.literals) if equal else _Term("bool")
+
+    def _joins(self, left: _Term, right: _Term) -> bool:
+        """Whether this ties each inner element to one outer command: ids are unique."""
+        if len(self._loops) < 2 or {left.turns, right.turns} != set(self._loops):
+            return False
+        return ("commands", "id") in (left.place, right.place) and left.type == right.type == "int"
 
     def _membership(self, left: _Term, right: _Term) -> _Term:
         if left.type != "str" or right.type != "list[str]":
             raise PackError(f"condition: {left.type} cannot be in {right.type}")
+        if right.place is not None and right.place not in _VOCABULARY:
+            self._cost += _TEST_COST
+            self._read_whole(right, f"in {right.place[1]}")
         read, literal = (right, left) if left.literals else (left, right)
         if literal.literals is None or read.place is None:
             return _Term("bool")

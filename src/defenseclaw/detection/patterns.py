@@ -1,14 +1,18 @@
 """All patterns of a pack in one pass over a text.
 
-One RE2 set says which patterns occur; only those are searched again for their places. RE2 is linear in the
+One RE2 set says which patterns may occur; only those are searched again for their places. RE2 is linear in the
 text whatever the pattern. A set whose automaton exceeds its memory answers "nothing found"; a pattern that
 always matches stands in every set to tell that failure from a clean text.
+
+The set does not count far: to know that a word has 32 characters its automaton needs a state for each of them,
+times what else may be going on there, and building states is what a text costs that was never seen before.
 
 Source: ``DESIGN.md`` §4 "Patterns".
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -40,7 +44,7 @@ class PatternSet:
         self._groups = [each.groupindex.get("value", 0) for each in self._patterns]
         self._set = re2.Set.SearchSet(_options())
         for _, source in patterns:
-            self._set.Add(source)
+            self._set.Add(_uncounted(source))
         self._sentinel = self._set.Add("")
         try:
             self._set.Compile()
@@ -51,7 +55,7 @@ class PatternSet:
         return len(self._patterns)
 
     def matching(self, text: str | bytes) -> dict[str, list[int]]:
-        """Return, per rule that occurs in ``text``, the numbers of its patterns that do.
+        """Return, per rule that may occur in ``text``, the numbers of its patterns; :meth:`spans` decides.
 
         Args:
             text: Any length; without lone surrogates, or as UTF-8.
@@ -99,6 +103,33 @@ class PatternSet:
                 characters += len(encoded[at:start].decode())
                 at = start
                 yield characters, characters + len(encoded[start:end].decode())
+
+
+_COUNTED: Final = 12
+"""Repetitions up to which the set counts."""
+_REPEAT: Final = re.compile(
+    r"\\[xp]\{[^}]*\}|\\.|\[\^?\]?(?:\[:\^?\w+:\]|\\[xp]\{[^}]*\}|\\.|[^\]\\])*\]"
+    r"|\{(?P<least>\d+)(?:(?P<range>,)(?P<most>\d*))?\}",
+    re.DOTALL,
+)
+"""A counted repetition; escapes and classes of characters, which hold braces of their own, are skipped."""
+
+
+def _uncounted(source: str) -> str:
+    """Return a pattern that occurs wherever ``source`` does and does not count beyond :data:`_COUNTED`."""
+    return _REPEAT.sub(_without_count, source)
+
+
+def _without_count(found: re.Match[str]) -> str:
+    if found["least"] is None:
+        return found[0]
+    least = int(found["least"])
+    most = least if found["range"] is None else int(found["most"] or _COUNTED + 1)
+    if most <= _COUNTED:
+        return found[0]
+    if least > _COUNTED:
+        return "+"
+    return {0: "*", 1: "+"}.get(least, f"{{{least},}}")
 
 
 def _options() -> re2.Options:

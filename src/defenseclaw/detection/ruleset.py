@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from defenseclaw.detection.chains import ChainSet, Ordered, Step
 from defenseclaw.detection.conditions import ConditionSet
 from defenseclaw.detection.injection import InstructionRules
 from defenseclaw.detection.patterns import PatternSet
@@ -54,6 +55,8 @@ class Example:
     home: str = EXAMPLE_HOME
     files: Mapping[str, str] = field(default_factory=dict)
     """Contents of files that detection may ask for, by absolute path."""
+    before: tuple[Example, ...] = ()
+    """What happened in the session before it, of a chain's example."""
 
     def event(self) -> Event:
         """Return the event the example stands for."""
@@ -74,7 +77,8 @@ class Example:
 class Rule:
     """One rule: what decides it, what it is called, and why it exists.
 
-    A rule holds when its condition holds, one of its patterns is accepted, or one of its signals is found.
+    A rule holds when its condition holds, one of its patterns is accepted, one of its signals is found, or
+    its steps were taken.
     """
 
     id: str
@@ -95,6 +99,10 @@ class Rule:
     """It holds for a passage that gives the agent instructions and shows one of these reasons."""
     wording: str = ""
     """RE2 that the phrase of that reason must match; empty for any wording."""
+    ordered: Ordered | None = None
+    """It holds when a session has taken these steps; see :mod:`defenseclaw.detection.chains`."""
+    check: str = ""
+    """It holds where this check finds insecure code; see :mod:`defenseclaw.detection.code`."""
     masks: bool = False
     detection_only: bool = False
     aliases: tuple[str, ...] = ()
@@ -106,7 +114,9 @@ class Rule:
 
     def canonical(self) -> dict[str, object]:
         """Return what decides about events, without documentation, as JSON values."""
-        return {
+        chain = {"ordered": self.ordered.canonical()} if self.ordered else {}
+        check = {"check": self.check} if self.check else {}
+        return chain | check | {
             "id": self.id, "title": self.title, "category": self.category, "severity": self.severity.value,
             "confidence": self.confidence, "tags": list(self.tags), "kinds": sorted(self.kinds),
             "condition": self.condition, "patterns": list(self.patterns), "on": self.on.value,
@@ -125,6 +135,9 @@ CATEGORY_KINDS: Final[Mapping[str, frozenset[EventKind]]] = {
     "cognitive-file": _TOOL_CALL,
     "destructive": _TOOL_CALL,
     "technique": _TOOL_CALL,
+    "chain": _TOOL_CALL,
+    "code": _TOOL_CALL,
+    "correlation": _TOOL_CALL,
     "trust-exploit": TEXT_KINDS | {EventKind.ASSET},
     "secret": _EVERYTHING,
     "enterprise-data": _EVERYTHING,
@@ -173,8 +186,8 @@ BUILT_IN: Final[Mapping[str, Rule]] = {
 class RuleSet:
     """A compiled pack. Immutable; may be shared between threads."""
 
-    def __init__(self, rules: Iterable[Rule]) -> None:
-        """Compile rules.
+    def __init__(self, rules: Iterable[Rule], steps: Iterable[Step] = ()) -> None:
+        """Compile rules, and the steps that chains among them name.
 
         Raises:
             PackError: Two rules share an id or alias, or a condition or pattern does not compile; the
@@ -182,7 +195,8 @@ class RuleSet:
         """
         self.rules: Mapping[str, Rule] = _by_id(rules)
         self.aliases: Mapping[str, str] = _aliases(self.rules)
-        self.digest = _digest(self.rules.values())
+        self.chains = ChainSet(steps, self.rules.values())
+        self.digest = _digest(self.rules.values(), self.chains)
         """SHA-256 over the canonical rules, 64 hex digits."""
         self.conditions = ConditionSet([(r.id, r.condition) for r in self.rules.values() if r.condition])
         self.patterns: Mapping[Subject, PatternSet] = {
@@ -191,6 +205,7 @@ class RuleSet:
             )
             for subject in Subject
         }
+        self.checks: Mapping[str, tuple[Rule, ...]] = _by_check(self.rules.values())
         self.instructions = InstructionRules([r for r in self.rules.values() if r.signals])
 
     def __len__(self) -> int:
@@ -213,6 +228,14 @@ def _by_id(rules: Iterable[Rule]) -> dict[str, Rule]:
     return known
 
 
+def _by_check(rules: Iterable[Rule]) -> dict[str, tuple[Rule, ...]]:
+    checks: dict[str, tuple[Rule, ...]] = {}
+    for rule in rules:
+        if rule.check:
+            checks[rule.check] = (*checks.get(rule.check, ()), rule)
+    return checks
+
+
 def _aliases(rules: Mapping[str, Rule]) -> dict[str, str]:
     aliases: dict[str, str] = {}
     for rule in rules.values():
@@ -223,7 +246,8 @@ def _aliases(rules: Mapping[str, Rule]) -> dict[str, str]:
     return aliases
 
 
-def _digest(rules: Iterable[Rule]) -> str:
+def _digest(rules: Iterable[Rule], chains: ChainSet) -> str:
     canonical = sorted((rule.canonical() for rule in rules), key=lambda each: str(each["id"]))
+    canonical += chains.canonical()
     text = json.dumps(canonical, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -17,6 +17,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Final
+from urllib.parse import unquote
 
 from defenseclaw.detection import personal
 
@@ -90,6 +91,65 @@ def is_template(value: str) -> bool:
     return _TEMPLATE.fullmatch(value) is not None
 
 
+_SAMPLE_WORDS: Final = (
+    "administrator password passphrase passwd pass pwd secret secure credentials credential testing tester tests"
+    " test username user admin root guest demo sample example default dummy fake mock stub localhost local"
+    " development developer develop dev staging production prod changeme changeit change please replace insert"
+    " placeholder redacted undefined hidden null none todo wrong incorrect correct right good bad valid invalid"
+    " some any other another new old current super strong weak simple long short enough random plain hashed hash"
+    " token keys key api app auth jwt session cookie client server service database data postgresql postgres"
+    " mysql mariadb redis mongodb mongo rabbitmq elasticsearch elastic kafka minio grafana keycloak django flask"
+    " laravel rails express spring docker compose hello world foo bar baz qux abcdef abcd abc xyz qwertyuiop"
+    " qwerty asdfgh asdf zxcvbn letmein welcome signup login horse battery staple hunter alice bob charlie eve"
+    " john jane doe acme here value string text email name account your this that very not the for and with"
+    " super safe safest mine my me is it no of to at on in an a b c x"
+)
+_SAMPLE_WORD: Final = re.compile("|".join(sorted(set(_SAMPLE_WORDS.split()), key=len, reverse=True)))
+_LEET: Final = str.maketrans("@4301$5!7", "aaeoissit")
+_MARKS: Final = "!?.*#$_-"
+_MAX_FREE_DIGITS: Final = 4
+_CHUNKS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
+_LONGEST_WORD: Final = 16
+_VOWEL: Final = re.compile(r"[aeiouyAEIOUY]")
+_CLUSTER: Final = re.compile(r"(?i)[bcdfghjklmnpqrstvwxz]{5}|q[^u]|[jvwx]{2}|[bcdfgjkpqvxz]{3}")
+
+
+def is_throwaway(value: str) -> bool:
+    """Whether ``value`` is what people type where any password will do: ``Test1234!``, ``my-secret-key``.
+
+    Nothing is left of it without the words of manuals and tests, short or counting numbers, and marks.
+    """
+    text = unquote(value).lower()
+    if any(len(run) > _MAX_FREE_DIGITS and not _counts(run) for run in re.findall(r"\d+", text)):
+        return False
+    return any(_is_made_of_samples(each) for each in (text, text.rstrip(_MARKS).translate(_LEET)))
+
+
+def _is_made_of_samples(text: str) -> bool:
+    left = _SAMPLE_WORD.sub("", text)
+    return len(left) < len(text) and not any(map(str.isalpha, left))
+
+
+def _counts(digits: str) -> bool:
+    return len(set(digits)) == 1 or any(digits in run for run in _RUNS)
+
+
+def is_phrase(value: str) -> bool:
+    """Whether ``value`` is an identifier or a few words run together rather than random characters.
+
+    Three quarters of its letters and digits stand in chunks of three letters or more that can be spoken.
+    """
+    chunks = [found[0] for found in _CHUNKS.finditer(value)]
+    spoken = sum(map(len, filter(_is_spoken, chunks)))
+    return spoken * 4 >= sum(map(len, chunks)) * 3
+
+
+def _is_spoken(chunk: str) -> bool:
+    if not 3 <= len(chunk) <= _LONGEST_WORD or _CLUSTER.search(chunk):
+        return False
+    return len(_VOWEL.findall(chunk)) * 5 >= len(chunk)
+
+
 def is_wordlike(value: str) -> bool:
     """Whether ``value`` reads like an identifier: one case, hardly a digit, few of the rare letters."""
     short = _NOT_ALNUM.sub("", value)
@@ -118,8 +178,24 @@ def without_prefix(token: str) -> str:
 # Validators -----------------------------------------------------------------------------------------------
 
 
+_ANTHROPIC_LONG: Final = re.compile(r"sk-ant-(?:api|admin)\d\d-[\w-]{93,}")
+_GITLAB_TOO_LONG: Final = re.compile(r"(?:gl(?:pat|rt|soat|cbt)-|GR1348941)[\w-]{51,}")
+_PYPI: Final = re.compile(r"pypi-(?:AgEIcHlwaS5vcmc|AgENdGVzdC5weXBpLm9yZw)")
+_LEAST_PYPI: Final = 100
+"""Characters of a macaroon with its location, identifier and signature, in base64."""
+
+
 def _token(match: str, _text: str, _start: int, _end: int) -> bool:
-    return is_random(without_prefix(match))
+    return is_random(without_prefix(match)) and not _is_malformed(match)
+
+
+def _is_malformed(token: str) -> bool:
+    """Whether a token bears a vendor's prefix and cannot have come from that vendor."""
+    if _ANTHROPIC_LONG.match(token):
+        return not token.endswith("AA")
+    if _PYPI.match(token):
+        return len(token) < _LEAST_PYPI
+    return _GITLAB_TOO_LONG.match(token) is not None
 
 
 def _slack_token(match: str, text: str, start: int, end: int) -> bool:
@@ -136,8 +212,21 @@ def _aws_key_id(match: str, _text: str, _start: int, _end: int) -> bool:
     return not is_placeholder(value) and not is_word and entropy(value) >= 2.5
 
 
+_HEX: Final = re.compile(r"(?i)[0-9a-f]+")
+
+
 def _assigned(match: str, _text: str, _start: int, _end: int) -> bool:
-    return not is_template(match) and is_random(match, bits=3.0)
+    is_hex = _HEX.fullmatch(match) is not None
+    return not is_template(match) and is_random(match, bits=3.0) and (is_hex or not is_throwaway(match))
+
+
+_AWS_SECRET_CHARS: Final = 40
+
+
+def _aws_secret(match: str, text: str, start: int, end: int) -> bool:
+    """Forty characters, or hexadecimal from a store that speaks the same protocol."""
+    is_whole = len(match.rstrip("=")) == _AWS_SECRET_CHARS or _HEX.fullmatch(match) is not None
+    return is_whole and _assigned(match, text, start, end)
 
 
 def _vendor_token(match: str, _text: str, _start: int, _end: int) -> bool:
@@ -166,7 +255,15 @@ _MAX_LITERAL_CHARS = 200
 """A bound in the pattern instead would cost the automaton one state for each character."""
 _UUID = re.compile(r"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _KEBAB = re.compile(r"[a-z]+[0-9]*(?:-[a-z0-9]+)+")
-_DEFAULT_PASSWORDS = frozenset({"changeme", "changeit", "letmein", "adminadmin"})
+_OF_A_VENDOR = re.compile(
+    rf"(?!SK){_PREFIX.pattern}|hf_|gsk_|xai-|pplx-|dapi|do[opr]_v1_|shp(?:at|ca|pa|ss)_|sq0[a-z]{{3}}-|EAAA|ntn_"
+    r"|lin_api_|glsa_|hv[sbr]\.|sbp_|pul-|dckr_pat_|rubygems_|ops_eyJ|AT[AC]TT|sntry[us]_|NRAK-|PMAK-|rdme_|pnu_"
+    r"|AKCp|cmVmd|eyJ"
+)
+"""Beginnings that another rule knows the form of: a value that has not that form is a sample or broken."""
+_STRONG_CHARS: Final = 20
+_MANY_SYMBOLS: Final = 5
+"""So many different ones are in no name, and in few passwords that a person made up."""
 _LOCATOR = re.compile(
     r"(?i)[a-z][a-z0-9+.-]*://|[.~]{0,2}/|\$|%|[a-z]:\\|arn:|secret://|env:|vault:|op://|<|\{\{|@@"
 )
@@ -187,16 +284,47 @@ def _assigned_literal(match: str, text: str, start: int, _end: int) -> bool:
     if _is_name_of_something_else(named) or is_template(match) or _LOCATOR.match(match):
         return False
     is_quoted = before[-1:] in ("'", '"', "`")
-    if match.endswith(_CUT_SHORT) or (not is_quoted and _is_code(match)):
+    if match.endswith(_CUT_SHORT) or (not is_quoted and _is_code(match)) or _repeats(match):
+        return False
+    if _OF_A_VENDOR.match(match):
         return False
     if _PASSWORD_NAME.search(named):
-        return compact(match) in _DEFAULT_PASSWORDS or _is_chosen_by_chance(match)
-    if _KEY_NAME.search(named) and len(match) < _MIN_KEY_CHARS:
+        return _is_password(match)
+    if _KEY_NAME.search(named):
+        return len(match) >= _MIN_KEY_CHARS and _is_key(match, named)
+    return _is_chosen_by_chance(match) and not is_placeholder(match) and not is_throwaway(match)
+
+
+def _assigned_random(match: str, text: str, start: int, end: int) -> bool:
+    """Whether such a value can only have come from a generator."""
+    if not _assigned_literal(match, text, start, end):
         return False
-    if _UUID.fullmatch(match):
+    is_long = len(match) >= _STRONG_CHARS and entropy(match) >= 3.5 and not is_phrase(match)
+    return is_long or len(_symbols(match)) >= _MANY_SYMBOLS
+
+
+def _is_password(value: str) -> bool:
+    words = [part for part in re.split(r"[-_./ ]|(?<=[a-z])(?=[A-Z])", value) if part]
+    is_identifier = len(words) > 2 and len(_symbols(value)) < _MANY_SYMBOLS and is_phrase(value)
+    return _is_chosen_by_chance(value) and not is_throwaway(value) and not is_identifier
+
+
+def _is_key(value: str, name: str) -> bool:
+    if _UUID.fullmatch(value):
         # A UUID is an identifier unless it is called a key to something.
-        return "api" in named.lower()
-    return _is_chosen_by_chance(match) and not _KEBAB.fullmatch(match) and not is_placeholder(match)
+        return "api" in name.lower()
+    is_name = _KEBAB.fullmatch(value) or (len(_symbols(value)) < _MANY_SYMBOLS and is_phrase(value))
+    return _is_chosen_by_chance(value) and not (is_name or is_placeholder(value) or is_throwaway(value))
+
+
+def _repeats(value: str) -> bool:
+    """Whether a short unit makes up most of ``value``: ``abcd1234abcd1234abcd1234--extra``."""
+    short = compact(value)
+    for unit in range(1, 2 * _MAX_UNIT_CHARS + 1):
+        same = next((at for at in range(unit, len(short)) if short[at] != short[at - unit]), len(short))
+        if same >= max(3 * unit, len(short) * 3 // 4):
+            return True
+    return False
 
 
 def _is_name_of_something_else(name: str) -> bool:
@@ -220,7 +348,7 @@ def _symbols(value: str) -> frozenset[str]:
 def _is_chosen_by_chance(value: str) -> bool:
     """Whether ``value`` mixes kinds of characters as passwords and tokens do and names do not."""
     symbols = len(_symbols(value))
-    if symbols >= 5:
+    if symbols >= _MANY_SYMBOLS:
         return True
     digits = sum(map(str.isdigit, value))
     cases = any(map(str.islower, value)) + any(map(str.isupper, value))
@@ -251,7 +379,7 @@ def _header_token(match: str, text: str, start: int, _end: int) -> bool:
         return False
     if text[max(0, start - 8) : start].rstrip().lower().endswith("basic"):
         return _is_basic_credentials(match)
-    return _mixes_classes(match) and is_random(match)
+    return _mixes_classes(match) and is_random(match) and not is_throwaway(match) and not is_phrase(match)
 
 
 def _is_basic_credentials(match: str) -> bool:
@@ -268,22 +396,49 @@ def _is_basic_credentials(match: str) -> bool:
 _DEMONSTRATION_ACCOUNT = "scott:tiger"
 """Printed in manuals since the 1980s."""
 _STAND_IN_HOSTS = frozenset({"host", "hostname", "server", "servername"})
-_AFTER_PASSWORD = re.compile(r"@([\w.-]*)")
+_SLOTS: Final = re.compile(
+    r"(?i)(?:my|your|db|the|some)?[_-]?(?:user(?:name)?|usr|login|account|pass(?:word|wd)?|pwd|secret)"
+)
+"""What manuals write where a name and a password go."""
+_USER: Final = re.compile(r"(?:^|[^\w.%+-])([\w.%+-]*):$")
+_AFTER_PASSWORD = re.compile(r"@(\[[\da-fA-F:]+\]|[\w.-]*)")
+_LOOPBACK: Final = re.compile(r"127\.[\d.]+|0\.0\.0\.0|\[::1\]|host\.docker\.internal")
+_RESERVED: Final = re.compile(r"(?i)(?:^|\.)example(?:\.(?:com|org|net))?$|\.(?:test|invalid|localhost)$")
+"""RFC 2606: names that lead nowhere."""
 
 
 def _connection_password(match: str, text: str, start: int, end: int) -> bool:
-    """A weak password is a real one, so only references to variables and stand-in hosts are refused."""
-    host = _AFTER_PASSWORD.match(text, end)
-    if host is None or host[1].lower() in _STAND_IN_HOSTS:
+    """A weak password is a real one, unless it opens nothing but a container on this machine.
+
+    References to variables, the slots of manuals (``user:password``) and stand-in hosts are refused, and so are
+    throwaway passwords for hosts on this machine or in its own container network, and for reserved names.
+    """
+    found = _AFTER_PASSWORD.match(text, end)
+    host = found[1].lower() if found else ""
+    if found is None or host in _STAND_IN_HOSTS or is_template(match):
         return False
     account = text[max(0, end - len(_DEMONSTRATION_ACCOUNT)) : end]
-    return not is_template(match) and account != _DEMONSTRATION_ACCOUNT
+    user = _USER.search(text[max(0, start - 65) : start])
+    named = unquote(user[1]) if user else ""
+    if account == _DEMONSTRATION_ACCOUNT or (_SLOTS.fullmatch(named) and _SLOTS.fullmatch(match)):
+        return False
+    stays_here = "." not in host or _LOOPBACK.fullmatch(host) or _RESERVED.search(host)
+    return not stays_here or not (match.lower() == named.lower() or is_throwaway(match))
+
+
+_SAMPLE_CLAIM: Final = re.compile(
+    r"(?i)\bjohn doe\b|\bjane doe\b|^1234567890$|[@.]example(?:\.|$)|\blocalhost\b|-demo$|^(?:test|demo|sample)\b"
+    r"|^(?:user|test|alice|bob|admin)@(?:test|acme|mail|email|local)\."
+)
 
 
 def _jwt(match: str, _text: str, _start: int, _end: int) -> bool:
-    """RFC 7519: a JOSE header that names its algorithm, then a JSON object."""
-    parts = [_json_part(part) for part in match.split(".", 2)[:2]]
-    return len(parts) == 2 and all(isinstance(part, dict) for part in parts) and _names_algorithm(parts[0])
+    """RFC 7519: a JOSE header that names its algorithm, then a JSON object; not the one of every manual."""
+    header, claims = ([_json_part(part) for part in match.split(".", 2)[:2]] + [None])[:2]
+    if not isinstance(header, dict) or not isinstance(claims, dict) or not _names_algorithm(header):
+        return False
+    values = [value for value in claims.values() if isinstance(value, str)]
+    return not any(_SAMPLE_CLAIM.search(value) for value in values)
 
 
 def _names_algorithm(header: object) -> bool:
@@ -450,6 +605,8 @@ VALIDATORS: Final[Mapping[str, Validator]] = {
     "slack-token": _slack_token,
     "assigned-secret": _assigned,
     "assigned-literal": _assigned_literal,
+    "assigned-random": _assigned_random,
+    "aws-secret": _aws_secret,
     "vendor-token": _vendor_token,
     "sendgrid": _sendgrid,
     "url-secret": _url_secret,

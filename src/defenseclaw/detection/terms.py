@@ -139,7 +139,9 @@ TRAITS: Final[dict[str, str]] = {
     "package_run": "fetches and runs a package (npx, uvx, pipx run)",
     "publish": "publishes a package or image",
     # cloud and data
-    "secret_value": "prints a secret value from a store or vendor program",
+    "secret_value": "prints a value of a secret manager or key ring",
+    "stored_secret": "prints what a store, settings or a password manager keep, secrets among it",
+    "login_token": "prints the short-lived token of the program's own log-in",
     "cloud_destroy": "deletes cloud or cluster resources",
     "database_destroy": "drops, truncates or flushes a database",
     # techniques

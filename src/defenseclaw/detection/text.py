@@ -18,10 +18,10 @@ import unicodedata
 import zlib
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import re2
 
@@ -62,6 +62,8 @@ class Subject:
     leaves: tuple[Leaf, ...]
     complete: bool = True
     """False when the event exceeded :data:`MAX_NODES` or :data:`MAX_DEPTH`; the text is then a part of it."""
+    _readings: list[View] = field(default_factory=list, init=False, repr=False, compare=False)
+    """What :func:`views` found, since more than one lane asks for it."""
 
 
 class _Walked(NamedTuple):
@@ -207,18 +209,25 @@ class View:
 def views(scanned: Subject) -> Iterator[View]:
     """Yield the text itself, then each further reading that differs from it; at most four in all.
 
-    Order: plain, normalized, joined, encoded. A rule that hits in an earlier view need not be looked for
-    in a later one, but its span there may be masked too.
+    Order: plain, normalized, joined, encoded. The normalized one leaves out what is far from everything that
+    is written differently there. A rule that hits in an earlier view need not be looked for in a later one,
+    but its span there may be masked too.
     """
+    if not scanned._readings:
+        scanned._readings.extend(_views(scanned))
+    yield from scanned._readings
+
+
+def _views(scanned: Subject) -> Iterator[View]:
     plain = View(scanned.text, "", lambda start, end: (start, end))
     yield plain
-    folded = fold(plain.text, plain.utf8)
-    if folded is not None:
-        yield folded
+    normalized = _normalize(plain)
+    if normalized is not None:
+        yield normalized
     joined = _join_list_items(scanned)
     if joined is not None:
         yield joined
-    encoded = _decode(folded or plain, plain)
+    encoded = _decode(plain, normalized)
     if encoded is not None:
         yield encoded
 
@@ -231,11 +240,13 @@ _INVISIBLE = (
 )
 # Blocks whose characters have an ASCII compatibility form worth reading: full-width, mathematical, enclosed,
 # letter-like, raised and lowered, Roman, ligatures, small forms, odd spaces. Typographic ones that turn up in
-# honest prose and hide nothing (ellipsis, trade mark, fractions) stay out.
+# honest prose and hide nothing (ellipsis, trade mark, fractions, the full-width punctuation of Chinese and
+# Japanese) stay out.
 _LOOK_ALIKE = (
     r"\x{a0}\x{aa}\x{b2}\x{b3}\x{b9}\x{ba}\x{17f}\x{2b0}-\x{2b8}\x{1d2c}-\x{1d6a}\x{2000}-\x{200a}\x{202f}"
     r"\x{205f}\x{2070}-\x{209c}\x{2100}-\x{2121}\x{2123}-\x{214f}\x{2160}-\x{217f}\x{2460}-\x{24ea}\x{3000}"
-    r"\x{fb00}-\x{fb06}\x{fe50}-\x{fe6b}\x{ff01}-\x{ff5e}\x{1d400}-\x{1d7ff}\x{1f100}-\x{1f1ff}"
+    r"\x{fb00}-\x{fb06}\x{fe50}-\x{fe6b}\x{ff02}-\x{ff07}\x{ff0a}\x{ff0b}\x{ff0d}-\x{ff19}\x{ff1c}-\x{ff1e}"
+    r"\x{ff20}-\x{ff5e}\x{1d400}-\x{1d7ff}\x{1f100}-\x{1f1ff}"
     r"\x{1fbf0}-\x{1fbf9}"
 )
 _AFTER_BACKSLASH = r"""\\{0,7}(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[nrt"'/])"""
@@ -318,6 +329,57 @@ def fold(text: str, utf8: bytes | None = None) -> View | None:
         return None
     folded = foldable.sub(lambda found: _folded(found[0]), text)
     return View(folded, "normalized", _FoldedOffsets(text, foldable))
+
+
+STRETCH: Final = 2048
+"""Characters in which something foldable is looked for at a time; as many on each side of it are read anew."""
+_CUT: Final = "\n~ "
+"""Stands between two stretches, so that neither a token nor a sentence seems to begin where one was cut."""
+
+
+def _normalize(plain: View) -> View | None:
+    """Return what :func:`fold` makes of the stretches around foldable characters; None without any."""
+    text = plain.text
+    foldable = _foldable_in(text, plain.utf8)
+    if foldable is None:
+        return None
+    stretches = _stretches(text, foldable)
+    if stretches == [(0, len(text))]:
+        return fold(text, plain.utf8)
+    folded = [(start, fold(text[start:end])) for start, end in stretches]
+    read = [(start, each) for start, each in folded if each is not None]
+    begins = [0]
+    for _, each in read:
+        begins.append(begins[-1] + len(each.text) + len(_CUT))
+
+    def locate(start: int, end: int) -> tuple[int, int]:
+        first = min(bisect_right(begins, start), len(read)) - 1
+        last = max(first, min(bisect_right(begins, max(start, end - 1)), len(read)) - 1)
+        (base, one), (end_base, other) = read[first], read[last]
+        begin = min(start - begins[first], len(one.text))
+        finish = min(end - begins[last], len(other.text))
+        return base + one.original(begin, begin + 1)[0], end_base + other.original(finish - 1, finish)[1]
+
+    return View(_CUT.join(each.text for _, each in read), "normalized", locate) if read else None
+
+
+def _stretches(text: str, foldable: re.Pattern[str]) -> list[tuple[int, int]]:
+    """Return ``(start, end)`` of all that is near something foldable, cut where white space allows."""
+    found: list[tuple[int, int]] = []
+    for start in range(0, len(text), STRETCH):
+        if foldable.search(text, start, start + STRETCH + _LONGEST_UNIT) is None:
+            continue
+        low, high = max(0, start - STRETCH), min(len(text), start + 2 * STRETCH)
+        if found and low <= found[-1][1]:
+            found[-1] = (found[-1][0], high)
+        else:
+            space = max(text.rfind("\n", low, low + _LONGEST_WORD), text.rfind(" ", low, low + _LONGEST_WORD))
+            found.append((space + 1 if low and space >= 0 else low, high))
+    return found
+
+
+_LONGEST_UNIT: Final = 64
+_LONGEST_WORD: Final = 256
 
 
 class _FoldedOffsets:
@@ -468,22 +530,33 @@ _TAGS = re.compile("[\U000e0020-\U000e007e]{8,}")
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 
 
-def _decode(base: View, plain: View) -> View | None:
+def _decode(plain: View, normalized: View | None) -> View | None:
     """Return the readable contents of all encoded tokens, one per line, decoded twice.
 
-    Tokens are looked for in ``base``; text in tag characters in ``plain``, since folding drops those.
+    A token may hold escapes, so it is looked for in both readings; text in tag characters only in ``plain``,
+    since folding drops those.
     """
     budget = [MAX_INFLATED]
     pieces = [_Piece(content, start, end, False) for start, end, content in _tagged(plain)]
-    for start, end, content in _decoded_tokens(base.utf8, budget):
-        source = base.original(start, end)
-        pieces.append(_Piece(content, *source, False))
-        utf8 = content.encode()
-        inner = fold(content, utf8)
-        if inner is not None:
-            pieces.append(_Piece(inner.text, *source, False))
-        pieces += (_Piece(nested, *source, False) for _, _, nested in _decoded_tokens(utf8, budget))
+    known: set[tuple[int, int]] = set()
+    for base in (plain, normalized) if normalized else (plain,):
+        for start, end, content in _decoded_tokens(base.utf8, budget):
+            source = base.original(start, end)
+            if source not in known:
+                known.add(source)
+                pieces += _readings_of(content, source, budget)
     return _compose(pieces, "\n", "encoded") if pieces else None
+
+
+def _readings_of(content: str, source: tuple[int, int], budget: list[int]) -> Iterator[_Piece]:
+    """Yield what a token holds: as it is, with escapes undone, and what tokens inside it hold."""
+    yield _Piece(content, *source, False)
+    utf8 = content.encode()
+    inner = fold(content, utf8)
+    if inner is not None:
+        yield _Piece(inner.text, *source, False)
+    for _, _, nested in _decoded_tokens(utf8, budget):
+        yield _Piece(nested, *source, False)
 
 
 def _decoded_tokens(utf8: bytes, budget: list[int]) -> Iterator[tuple[int, int, str]]:
@@ -497,31 +570,78 @@ def _decoded_tokens(utf8: bytes, budget: list[int]) -> Iterator[tuple[int, int, 
             yield characters, characters + end - start, content
 
 
-def _tokens(utf8: bytes) -> Iterator[tuple[int, int]]:
-    """Yield ``(start, end)``, in bytes, of each longest run of 24 or more characters of an encoding.
+_ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
-    Two padding characters behind it belong to it, and so do the following lines of wrapped base64. The
-    search is for a fixed string in a copy that knows two characters: no expression is as fast.
+
+def _digits(allowed: Callable[[int], bool]) -> str:
+    """Return the class of base64 digits whose value is ``allowed``, in both alphabets."""
+    return "[" + "".join(re.escape(char) for value, char in enumerate(_ALPHABET) if allowed(value)) + "_-]"
+
+
+_FIRST: Final = _digits(lambda value: 8 <= value < 32 or value in (2, 3))
+_SECOND: Final = _digits(lambda value: value & 15 in (0, 2, 3, 4, 5, 6, 7))
+_THIRD: Final = _digits(lambda value: not value & 2)
+_ANY: Final = "[A-Za-z0-9+/_-]"
+_WORTH_DECODING: Final = re2.compile(
+    # three readable bytes at a time, in base64 and in hexadecimal
+    f"(?:{_FIRST}{_SECOND}{_THIRD}{_ANY}){{4}}|(?:[2-7][0-9a-fA-F]|0[9aAdD]){{16}}"
+    # every other byte is zero: UTF-16
+    f"|(?:{_ANY}[AQgw][A-D]{_ANY}A[A-P]{_ANY}A){{2}}|(?:[2-7][0-9a-fA-F]00){{6}}"
+    # begins as compressed data does
+    "|(?:^|[^A-Za-z0-9+/_-])(?:H4sI|eJ[w-z]|eA[E-H]|eN[o-r]|1[fF]8[bB]|78(?:9[cC]|01|[dD][aA]))"
+)
+"""What something readable looks like in an encoding; digests and random tokens hold hardly any of it."""
+
+
+def _tokens(utf8: bytes) -> Iterator[tuple[int, int]]:
+    """Yield ``(start, end)``, in bytes, of each longest run of 24 or more characters that is worth decoding.
+
+    Two padding characters behind it belong to it, and so do the neighbouring lines of wrapped base64.
     """
-    marked = utf8.translate(_AS_TOKEN)
-    shortest = _MARK * _SHORTEST_TOKEN
-    start = marked.find(shortest)
-    while start >= 0:
-        end = line_end = _end_of(marked, start)
-        line = start
-        while line_end - line in _WRAPPED_AT:
-            line = line_end + (2 if utf8.startswith(b"\r\n", line_end) else 1)
-            if utf8[line_end:line] not in (b"\n", b"\r\n") or not marked.startswith(shortest, line):
-                break
-            end = line_end = _end_of(marked, line)
-        end += len(utf8[end : end + 2]) - len(utf8[end : end + 2].lstrip(b"="))
+    end = 0
+    marked = b""
+    for found in _WORTH_DECODING.finditer(utf8):
+        marked = marked or utf8.translate(_AS_TOKEN)
+        if found.end() <= end:
+            continue
+        start = marked.rfind(b" ", end, found.end() - 1) + 1 or end
+        finish = _end_of(marked, start)
+        if finish - start < _SHORTEST_TOKEN:
+            continue
+        start = _first_line(utf8, marked, start, end)
+        end = _last_line(utf8, marked, finish)
         yield start, end
-        start = marked.find(shortest, end)
 
 
 def _end_of(marked: bytes, start: int) -> int:
     end = marked.find(b" ", start)
     return end if end >= 0 else len(marked)
+
+
+def _first_line(utf8: bytes, marked: bytes, start: int, lowest: int) -> int:
+    """Return where the first of the wrapped lines begins that end right before ``start``."""
+    while True:
+        line_end = start - (2 if utf8.startswith(b"\r\n", start - 2) else 1)
+        if line_end <= lowest or utf8[line_end:start] not in (b"\n", b"\r\n"):
+            return start
+        line = marked.rfind(b" ", lowest, line_end) + 1 or lowest
+        if line_end - line not in _WRAPPED_AT:
+            return start
+        start = line
+
+
+def _last_line(utf8: bytes, marked: bytes, end: int) -> int:
+    """Return where the last of the wrapped lines ends, with its padding, of which one ends at ``end``."""
+    line = marked.rfind(b" ", 0, end) + 1
+    while end - line in _WRAPPED_AT:
+        following = end + (2 if utf8.startswith(b"\r\n", end) else 1)
+        if utf8[end:following] not in (b"\n", b"\r\n") or not marked.startswith(
+            _MARK * _SHORTEST_TOKEN, following
+        ):
+            break
+        line, end = following, _end_of(marked, following)
+    padding = utf8[end : end + 2]
+    return end + len(padding) - len(padding.lstrip(b"="))
 
 
 def _tagged(plain: View) -> Iterator[tuple[int, int, str]]:

@@ -26,7 +26,7 @@ _ID = re.compile(r"(?:eval-)?[0-9a-f]{6,}(?:-[0-9a-f]*)*", re.IGNORECASE)
 @click.option("--args", "arguments", help="The tool's arguments, a JSON value; - reads them from stdin.")
 @click.option("--cwd", help="Working directory of the call. Default: this one.")
 @click.option("--connector", default="", help="Judge with the posture of this agent.")
-@click.option("--profile", "--rule-pack", "profile", help="default, strict or permissive.")
+@click.option("--profile", "--rule-pack", "profile", help="default, strict, permissive or a folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @pass_app
 def command(

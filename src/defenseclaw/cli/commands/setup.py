@@ -140,7 +140,7 @@ def _agent_command(connector: Connector) -> click.Command:
             type=click.Choice(["open", "closed"]),
             help="When no decision can be had. Default: open in observe, closed in action.",
         ),
-        click.Option(["--rule-pack", "--rule-pack-dir"], help="default, strict or permissive."),
+        click.Option(["--rule-pack", "--rule-pack-dir"], help="default, strict, permissive or a folder."),
         click.Option(["--block-message"], help="Text the agent is shown on a block."),
         click.Option(
             ["--human-approval/--no-human-approval"],

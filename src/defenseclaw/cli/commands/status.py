@@ -74,6 +74,7 @@ def _print_summary(report: dict[str, Any]) -> None:
     print_fields(
         [
             ("Gateway", gateway),
+            *((f"  {name}", problem) for name, problem in sidecar.get("problems", {}).items()),
             ("Guardrail", guardrail["mode"] if guardrail["enabled"] else "switched off"),
             ("Configuration", report["config"]),
             ("Audit store", f"{activity['events']} events, {activity['active_alerts']} alerts"),
@@ -96,6 +97,17 @@ def _sidecar(app: App, config: Config) -> dict[str, Any]:
         "status": str(body.get("status") or "unknown"),
         "version": version_in(body) or "unknown",
         "uptime_ms": body.get("uptime_ms"),
+        "problems": _problems(body),
+    }
+
+
+def _problems(health: dict[str, Any]) -> dict[str, str]:
+    """Return what the parts that do not work say, by name."""
+    parts = {name: health.get(name) for name in health.get("failing") or ()}
+    return {
+        name: str(part.get("last_error") or "does not work")
+        for name, part in parts.items()
+        if isinstance(part, dict)
     }
 
 

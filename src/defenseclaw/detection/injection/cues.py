@@ -1,16 +1,19 @@
 """Which stretches of a text are worth a close look.
 
 The signals' own patterns are many and span sentences, so an automaton for all of them at once would be built
-anew by every text. This is one small pattern that is a superset of what they need to get anywhere; its
-automaton is soon complete, and most texts hold nothing of it.
+anew by every text. This is a superset of what they need to get anywhere, in two steps: one small pattern of
+short phrases, whose automaton is soon complete, and around each place of it the cues that such a phrase may be
+part of. Most texts hold nothing of either.
 """
 
 # ruff: noqa: RUF001 - letters of other scripts are what is looked for
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 import re2
 
@@ -105,8 +108,8 @@ _CUES: Final = (
     r"|report|insert|publish|relay|deliver|dispatch|sync|withdraw|deposit|charge|make a|put|write"
     r"|encode|embed|hand|give|provide|disclose|reveal"
     rf"|return)\w*\s{_GAP}(?:\w@\w|\baccount (?:number |no\.? |id )?(?:is )?#?\d|[$€£¥]\s?\d|\d\s?"
-    r"(?:dollars|eur|usd|gbp|pounds|btc|bitcoin|francs|yen)|[A-Z][A-Z]\d\d"
-    r" ?[A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9])",
+    r"(?:dollars|eur|usd|gbp|pounds|btc|bitcoin|francs|yen)|\b[A-Z][A-Z]\d\d"
+    r" ?(?:[A-Z0-9]{4} ?){2,7}[A-Z0-9]{0,3}\b)",
     r"\b(?:you must|must|urgent|important|immediately|assistant|you should|you need to|have to|shall"
     rf"|todo){_GAP}(?:send|forward|mail|upload|post|share|transmit|transfer|export|leak|attach"
     rf"|include|paste|append|copy|pass|read|submit|publish){_GAP}(?:https?:|ftp:|www\.|id_rsa|\.ssh"
@@ -209,77 +212,120 @@ _CUES: Final = (
         r"|contraseña"
     ),
 )
+
+
+class _Trigger(NamedTuple):
+    """Short phrases of one kind, one of which stands in whatever the cues they belong to match."""
+
+    phrases: str
+    cues: tuple[int, ...]
+    """Places in ``_CUES``; all of them when empty."""
+
+
+_OUTSIDE: Final = (
+    r"\w@[a-z][\w-]*\.[a-z]|\baccount (?:number |no\.? |id )?(?:is )?#?\d|[$€£¥] ?\d|\d (?:dollars"
+    r"|eur|usd|gbp|pounds|btc|bitcoin)|\b[a-z][a-z]\d\d ?(?:[a-z0-9]{4} ?){2,7}[a-z0-9]{0,3}\b"
+)
 _TRIGGERS: Final = (
     # takes instructions away, gives others, asks for the agent's own
-    r"ignore[, \n]+[a-z\"“']|ignoring |disregard|\bforget|\bforgot|override (?:\w|$)|overrule|bypass"
-    r"|neglect|overlook|(?:put|set|lay) aside|pay (?:no|zero)|take no notice|no longer"
-    r"|(?:not|n't|n’t|never|stop) (?:follow|obey|listen|adher|comply|look (?:in|at)|answer|have to"
-    r"|need to|pay)|cease |unlearn|disobey|circumvent|despite what|contrary to|regardless of"
-    r"|deviating",
-    r"instruction|prompt|directives|(?:new|your|prior|previous|these|this|any) directive|guideline"
-    r"|your rules|your orders|new orders|your programming|previous (?:rules|commands|orders|task"
-    r"|information|text|content)|prior (?:rules|commands|orders|task|information)|rules (?:you|above"
-    r"|given|were)|your (?:\w+ )?(?:task|goal|mission|role|job|purpose|objective)"
-    r"|(?:new|next|another|real|actual|only|following|second|further) (?:task|assignment|mission|goal"
-    r"|challenge|test|statement|command)|(?:original|all|current|previous|prior|the) tasks?|system"
-    r" message|your (?:thoughts|knowledge|memor|beliefs|head|mind|secret|password|passphrase|flag)"
-    r"|text above|above text|everything|words above|sentences? (?:above|before)|(?:line|message|text"
-    r"|conversation) (?:above|verbatim)|verbatim|anything (?:above|before|you)|what(?:'s| is| was) "
-    r"(?:written |said )?(?:above|before)|the above|secret (?:pass|word|phrase|key)|you (?:were|have"
-    r" been) (?:told|instructed|given|asked)"
-    r"|[\"“']you are\b|instead,? (?:do|follow|perform|tell|answer|obey)|(?:follow|obey) (?:these|this"
-    r"|the following)|act on the|focus (?:only|solely|now|your)|concentrate |changed their mind|rules"
-    r" of|orders|(?:all|any|every) (?:of the )?(?:previous|prior|rules)",
+    _Trigger(
+        r"ignore[, \n]+[a-z\"“']|ignoring |disregard|\bforget|\bforgot|override (?:\w|$)|overrule|bypass"
+        r"|neglect|overlook|(?:put|set|lay) aside|pay (?:no|zero)|take no notice|no longer"
+        r"|(?:not|n't|n’t|never|stop) (?:follow|obey|listen|adher|comply|look (?:in|at)|answer|have to"
+        r"|need to|pay)|cease |unlearn|disobey|circumvent|despite what|contrary to|regardless of"
+        r"|deviating",
+        (),
+    ),
+    _Trigger(
+        r"instruction|prompt|directives|(?:new|your|prior|previous|these|this|any) directive|guideline"
+        r"|your rules|your orders|new orders|your programming|previous (?:rules|commands|orders|task"
+        r"|information|text|content)|prior (?:rules|commands|orders|task|information)|rules (?:you|above"
+        r"|given|were)|your (?:\w+ )?(?:task|goal|mission|role|job|purpose|objective)"
+        r"|(?:new|next|another|real|actual|only|following|second|further) (?:task|assignment|mission|goal"
+        r"|challenge|test|statement|command)|(?:original|all|current|previous|prior|the) tasks?|system"
+        r" message|your (?:thoughts|knowledge|memor|beliefs|head|mind|secret|password|passphrase|flag)"
+        r"|text above|above text|everything|words above|sentences? (?:above|before)|(?:line|message|text"
+        r"|conversation) (?:above|verbatim)|verbatim|anything (?:above|before|you)|what(?:'s| is| was) "
+        r"(?:written |said )?(?:above|before)|the above(?: [abd-z]| co[mn]|[^ ])|secret (?:pass|word|phrase|key)"
+        r"|you (?:were|have"
+        r" been) (?:told|instructed|given|asked)"
+        r"|[\"“']you are\b|instead,? (?:do|follow|perform|tell|answer|obey)|(?:follow|obey) (?:these|this"
+        r"|the following)|act on the|focus (?:only|solely|now|your)|concentrate |changed their mind|rules"
+        r" of|orders|(?:all|any|every) (?:of the )?(?:previous|prior|rules)",
+        (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 19, 20, 21),
+    ),
     # takes limits away
-    r"unrestrict|unfilter|uncensor|unchained|amoral|immoral|unethical|lawless|jail ?br|\bevil\b"
-    r"|malicious|\brogue\b|criminal|unaligned|rebellious|sadistic|\bdan\b|anything now|(?:no|your|any"
-    r"|all|without|of|zero|content|these|safety|ethical) (?:\w+ )?(?:restrictions?|limitations?"
-    r"|limits|filters?|boundaries|safeguards?|constraints)\b|restrictions (?:are|and|on)"
-    r"|limitations\b|ethic|\bmoral|censor|refuse|guard-?rail"
-    r"|safety|content polic|(?:developer|maintenance|admin|administrator|debug|god|sudo|chaos) mode"
-    r"|no rules|without rules|free from",
+    _Trigger(
+        r"unrestrict|unfilter|uncensor|unchained|amoral|immoral|unethical|lawless|jail ?br|\bevil\b"
+        r"|malicious|\brogue\b|criminal|unaligned|rebellious|sadistic|\bdan\b|anything now|(?:no|your|any"
+        r"|all|without|of|zero|content|these|safety|ethical) (?:\w+ )?(?:restrictions?|limitations?"
+        r"|limits|filters?|boundaries|safeguards?|constraints)\b|restrictions (?:are|and|on)"
+        r"|limitations\b|\bethic|unethic|\bmoral|\bcensor|refuse|guard-?rail"
+        r"|safety|content polic|(?:developer|maintenance|admin|administrator|debug|god|sudo|chaos) mode"
+        r"|no rules|without rules|free from",
+        (0, 8, 9, 10),
+    ),
     # wants something sent, or speaks as the owner
-    r"\w@[a-z][\w-]*\.[a-z]|\baccount (?:number |no\.? |id )?(?:is )?#?\d|[$€£¥] ?\d|\d (?:dollars"
-    r"|eur|usd|gbp|pounds|btc|bitcoin)|id_rsa|\.ssh\b|\.env\b|\.aws\b|/etc/(?:shadow|passwd)"
-    r"|credential|api[ _-]?keys?|password|private key|signing key|\bcookies?\b|secrets\b|session"
-    r" token|[a-z][a-z]\d\d ?\d\d\d\d"
-    r"|\bmy |\bfor me\b|on my behalf|\bme (?:the |a |all )?(?:list|detail|copy|record|inform|data"
-    r"|content|address|name|history|results|of|all)\b|(?:send|mail|forward|share|transmit) (?:it|them"
-    r"|this|these|those|(?:all )?the (?:detail|info|list|data|summ|result|file|report|content|cop"
-    r"|record))",
+    _Trigger(_OUTSIDE, (11, 14, 18)),
+    _Trigger(
+        r"id_rsa|\.ssh\b|\.env\b|\.aws\b|/etc/(?:shadow|passwd)|credential|api[ _-]?keys?|password"
+        r"|private key|signing key|\bcookies?\b|secrets\b|session token",
+        (12, 18),
+    ),
+    _Trigger(
+        r"\bmy |\bfor me\b|on my behalf|\bme (?:the |a |all )?(?:list|detail|copy|record|inform|data"
+        r"|content|address|name|history|results|of|all)\b",
+        (13,),
+    ),
+    _Trigger(
+        r"(?:send|mail|forward|share|transmit) (?:it|them|this|these|those|(?:all )?the (?:detail|info|list"
+        r"|data|summ|result|file|report|content|cop|record))",
+        (11, 12, 14),
+    ),
     # frames, and speaks to the model
-    r"<\|?(?:im_|system|user\||assistant\||end\||endoftext|eot_|start_|end_|begin_of|eom_"
-    r"|endofprompt)|\[/?inst\]|\[/?sys|<</?sys|<user>|<human>|<admin|<operator>|<important"
-    r"|<information|<urgent|<critical|<priority|<command>|<override|<new_?|<user_|\"role\" ?: ?\""
-    r"(?:system|dev)|\]\(#"
-    r"|</?(?:tool_|function_|search_|documents?>|web_?page|untrusted|context>|observation|retrieved"
-    r"|data>|results?>|output>|email>)|#{2,4} ?(?:system|human|user)|[=*#-]{2} ?(?:end|begin|start)"
-    r" of|todo: [a-z]|to-do:|\bll?ms?\b|gpt|claude|gemini|copilot|chat ?bots?|\bais?\b|language"
-    r" models?|assistant|\bagents?[ :,!]"
-    r"|(?:reads?|sees?|process(?:es)?) this\b",
+    _Trigger(
+        r"<\|?(?:im_|system|user\||assistant\||end\||endoftext|eot_|start_|end_|begin_of|eom_"
+        r"|endofprompt)|\[/?inst\]|\[/?sys|<</?sys|<user>|<human>|<admin|<operator>|<important"
+        r"|<information|<urgent|<critical|<priority|<command>|<override|<new_?|<user_|\"role\" ?: ?\""
+        r"(?:system|dev)|\]\(#"
+        r"|</?(?:tool_|function_|search_|documents?>|web_?page|untrusted|context>|observation|retrieved"
+        r"|data>|results?>|output>|email>)|#{2,4} ?(?:system|human|user)|[=*#-]{2} ?(?:end|begin|start)"
+        r" of|todo: [a-z]|to-do:",
+        (15,),
+    ),
+    _Trigger(
+        r"\bll?ms?\b|gpt|claude|gemini|copilot|chat ?bots?|\bais?\b|language models?|assistant"
+        r"|\bagents?[ :,!]|(?:reads?|sees?|process(?:es)?) this\b",
+        (12, 16, 17, 18, len(_CUES) - 1),
+    ),
     # hides, ties, runs without asking, breaks out
-    r"(?:not|n't|n’t|never|avoid) (?:ever |also )?(?:tell|inform|mention|notif|alert|disclos|warn|let"
-    r" |reveal|say )|without (?:ever |first )?(?:tell|inform|notify|ask|alert|warn|involv|mention"
-    r"|confirm|approv|permission|consent|prompting)|secretly|quietly|covertly|discreetly|stealthily"
-    r"|behind the scenes|between us"
-    r"|silently (?:send|forward|upload|delete|transfer|post|share|export|disable|add)|(?:from|by) the"
-    r" (?:user|human|owner)|users? (?:must|should|does|will|can|may) ?not|user(?:'s|’s)? (?:know"
-    r"|consent)|say nothing|tell (?:no |nobody)|the user's|the user’s|(?:original|user|current|your"
-    r"|my) (?:request|question|query)|anything else|prior to |before (?:you|answering|solving|doing"
-    r"|finishing|completing|responding)|order to (?:complete|finish|solve|answer)|(?:continue"
-    r"|proceed) with"
-    r"|this tool is|calling (?:this|any)|using this tool|automatically (?:run|invoke|call|execute"
-    r"|approve)|all tools|the approval|approval step|already (?:approved|authori|consented|agreed)"
-    r"|not a(?:n attack| jail)|prompt injection|attention ?[-–!]|achtung|\bstopp? ?[-–:] ?(?:write"
-    r"|say|print|output|tell|answer|schrei)|play a game|(?:out of|break|breaking|stay in|remain in) "
-    r"(?:the |their |his |her )?(?:character|figure|roles?)"
-    r"|in their roles?|you are (?:not|no) |that (?:is|was) (?:done|enough|ok|settled)|passed the"
-    r"|outdone|i g n o|f o r g|d i s r|r e v e|i n s t r|s a y t|s y s t|(?:documents?|articles?"
-    r"|context|sources?) (?:provided|given)|provided (?:documents|articles|context)|the (?:documents"
-    r"|articles)\b",
-    _CUES[-1],
+    _Trigger(
+        r"(?:not|n't|n’t|never|avoid) (?:ever |also )?(?:tell|inform|mention|notif|alert|disclos|warn|let"
+        r" |reveal|say )|without (?:ever |first )?(?:tell|inform|notify|ask|alert|warn|involv|mention"
+        r"|confirm|approv|permission|consent|prompting)|secretly|quietly|covertly|discreetly|stealthily"
+        r"|behind the scenes|between us"
+        r"|silently (?:send|forward|upload|delete|transfer|post|share|export|disable|add)|(?:from|by) the"
+        r" (?:user|human|owner)|users? (?:must|should|does|will|can|may) ?not|user(?:'s|’s)? (?:know"
+        r"|consent)|say nothing|tell (?:no |nobody)|the user's|the user’s|(?:original|user|current|your"
+        r"|my) (?:request|question|query)|anything else|prior to |before (?:you|answering|solving|doing"
+        r"|finishing|completing|responding)|order to (?:complete|finish|solve|answer)|(?:continue"
+        r"|proceed) with"
+        r"|this tool is|calling (?:this|any)|using this tool|automatically (?:run|invoke|call|execute"
+        r"|approve)|all tools|the approval|approval step|already (?:approved|authori|consented|agreed)",
+        (0, 5, 6, 19, 20),
+    ),
+    _Trigger(
+        r"not a(?:n attack| jail)|prompt injection|attention ?[-–!]|achtung|\bstopp? ?[-–:] ?(?:write"
+        r"|say|print|output|tell|answer|schrei)|play a game|(?:out of|break|breaking|stay in|remain in) "
+        r"(?:the |their |his |her )?(?:character|figure|roles?)"
+        r"|in their roles?|you are (?:not|no) |that (?:is|was) (?:done|enough|ok|settled)|passed the"
+        r"|outdone|i g n o|f o r g|d i s r|r e v e|i n s t r|s a y t|s y s t|(?:documents?|articles?"
+        r"|context|sources?) (?:provided|given)|provided (?:documents|articles|context)|the (?:documents"
+        r"|articles)\b",
+        (0, 6, 8, 9, 20, 21),
+    ),
+    _Trigger(_CUES[-1], (len(_CUES) - 1, 16, 19, 21)),
 )
-"""Single words and short phrases, one of which stands in whatever a cue matches."""
 REACH: Final = 200
 """Characters on each side of a trigger in which its sentence is looked at."""
 
@@ -291,27 +337,75 @@ def _compiled(source: str) -> re2._Regexp:
     return re2.compile(f"(?i){source}", options)
 
 
-_TRIGGER: Final = _compiled("|".join(_TRIGGERS))
+_TRIGGER: Final = _compiled("|".join(each.phrases for each in _TRIGGERS))
 _PATTERNS: Final = tuple(_compiled(each) for each in _CUES)
+_EACH_TRIGGER: Final = tuple(
+    (_compiled(each.phrases), each.cues or tuple(range(len(_CUES)))) for each in _TRIGGERS
+)
+
+
+@lru_cache(maxsize=4096)
+def _cues_of(phrase: bytes) -> tuple[int, ...]:
+    """Return the cues that a phrase found by the trigger may be part of."""
+    return tuple(
+        sorted({number for trigger, cues in _EACH_TRIGGER if trigger.search(phrase) for number in cues})
+    )
+
+
+_OUTSIDE_CUES: Final = next(each.cues for each in _TRIGGERS if each.phrases is _OUTSIDE)
+_DIGITS: Final = frozenset(b"0123456789")
 
 
 def cues(text: str) -> Iterator[tuple[int, int]]:
-    """Yield the places that deserve a close look, not in order."""
-    for low, high in _regions(text):
-        region = text[low:high]
-        for pattern in _PATTERNS:
-            for found in pattern.finditer(region):
-                yield low + found.start(), low + found.end()
+    """Yield the places that deserve a close look, in order of their beginning, in characters."""
+    utf8 = text.encode()
+    found = sorted(_places(utf8))
+    if len(utf8) == len(text):
+        yield from found
+        return
+    at = characters = 0
+    for start, end in found:
+        characters += len(utf8[at:start].decode())
+        at = start
+        yield characters, characters + len(utf8[start:end].decode())
 
 
-def _regions(text: str) -> Iterator[tuple[int, int]]:
-    low = high = -1
-    for found in _TRIGGER.finditer(text):
+def _places(utf8: bytes) -> Iterator[tuple[int, int]]:
+    """Yield the places of all cues, in bytes."""
+    for number, regions in _regions(utf8).items():
+        search = _PATTERNS[number].search
+        for low, high in regions:
+            while low < high and (found := search(utf8, low, high)) is not None:
+                yield found.span()
+                low = found.end()
+
+
+def _regions(utf8: bytes) -> dict[int, list[tuple[int, int]]]:
+    """Return the stretches around triggers in which each cue is to be looked for, by its number."""
+    around: dict[tuple[int, ...], list[tuple[int, int]]] = {}
+    for found in _TRIGGER.finditer(utf8):
         start, end = found.span()
-        if high < 0 or start - REACH > high:
-            if high >= 0:
-                yield low, high
-            low = max(0, start - REACH)
-        high = min(len(text), end + REACH)
-    if high >= 0:
-        yield low, high
+        phrase = utf8[start:end]
+        # Addresses and amounts are all different, so they are not worth remembering.
+        outside = b"@" in phrase or phrase[-1] in _DIGITS
+        kinds = _OUTSIDE_CUES if outside else _cues_of(phrase.lower())
+        around.setdefault(kinds, []).append((start - REACH, end + REACH))
+    regions: dict[int, list[tuple[int, int]]] = {}
+    for kinds, places in around.items():
+        joined = _joined(places, len(utf8))
+        for number in kinds:
+            regions[number] = _joined(sorted(regions[number] + joined)) if number in regions else joined
+    return regions
+
+
+def _joined(places: list[tuple[int, int]], size: int = sys.maxsize) -> list[tuple[int, int]]:
+    """Return sorted ``places`` without overlaps, within ``0 .. size``."""
+    joined: list[tuple[int, int]] = []
+    low, high = max(0, places[0][0]), min(size, places[0][1])
+    for start, end in places:
+        if start > high:
+            joined.append((low, high))
+            low = start
+        high = max(high, min(size, end))
+    joined.append((low, high))
+    return joined

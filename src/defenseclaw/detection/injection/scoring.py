@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
+from functools import cache
+from itertools import islice
 from typing import Final, Protocol
 
 import re2
@@ -40,7 +41,8 @@ MAX_USES: Final = 8
 REACH: Final = 260
 """Characters between what a passage is about and what belongs to it."""
 
-_SET_MEMORY: Final = 64 * 1024 * 1024
+_MEMORY: Final = 64 * 1024 * 1024
+"""Bytes that the automaton of one pattern may take."""
 
 
 class Channel(StrEnum):
@@ -82,55 +84,56 @@ class Passage:
 
 
 class _Patterns:
-    """The patterns of some signals, as one set and one by one."""
+    """The patterns of some signals.
+
+    Literals that a pattern cannot do without say which ones are worth trying: one automaton for all of them
+    would be built anew by every text, since they span sentences.
+    """
 
     def __init__(self, signals: Iterable[Signal]) -> None:
-        self._each = [(signal, f"(?i){source}") for signal in signals for source in signal.patterns]
-        self._set = re2.Set.SearchSet(_options())
-        for _, source in self._each:
-            self._set.Add(source)
-        self._set.Add("")
-        self._set.Compile()
+        self._filter = re2.Filter()
+        self._signals: list[Signal] = []
+        for signal in signals:
+            for source in signal.patterns:
+                self._filter.Add(f"(?i){source}", _options())
+                self._signals.append(signal)
+        self._filter.Compile()
+        self._each = [self._filter.re(number) for number in range(len(self._signals))]
 
-    def signal(self, number: int) -> Signal:
-        return self._each[number][0]
+    def places(self, text: str) -> Iterator[tuple[Signal, Iterator[tuple[int, int]]]]:
+        """Yield each signal that may occur with the places of one of its patterns.
 
-    def matching(self, text: str) -> list[int]:
-        """Return the numbers of the patterns that occur; all of them when the automaton gives up."""
-        numbers = sorted(self._set.Match(text) or [])
-        if len(self._each) not in numbers:
-            return list(range(len(self._each)))
-        return numbers[:-1]
+        Of one pattern at most :data:`MAX_PLACES`, in characters.
+        """
+        utf8 = text.encode()
+        for number in sorted(self._filter.Match(utf8, potential=True) or ()):
+            found = (each.span() for each in islice(self._each[number].finditer(utf8), MAX_PLACES))
+            yield (
+                self._signals[number],
+                found if len(utf8) == len(text) else (_in_characters(utf8, *span) for span in found),
+            )
 
-    def places(self, number: int, text: str) -> Iterator[tuple[int, int]]:
-        """Yield at most :data:`MAX_PLACES` places of one pattern."""
-        for count, found in enumerate(_compiled(self._each[number][1]).finditer(text)):
-            if count >= MAX_PLACES:
-                return
-            yield found.span()
+
+def _in_characters(utf8: bytes, start: int, end: int) -> tuple[int, int]:
+    begin = len(utf8[:start].decode())
+    return begin, begin + len(utf8[start:end].decode())
 
 
 def _options() -> re2.Options:
     options = re2.Options()
-    options.max_mem = _SET_MEMORY
+    options.max_mem = _MEMORY
     options.log_errors = False
     return options
 
 
-@lru_cache(maxsize=1024)
-def _compiled(source: str) -> re2._Regexp:
-    return re2.compile(source, _options())
-
-
-@lru_cache(maxsize=len(Channel))
-def _all(channel: Channel) -> _Patterns:
-    return _Patterns(each for each in SIGNALS if _weight(each, channel))
+@cache
+def _all() -> _Patterns:
+    return _Patterns(SIGNALS)
 
 
 def prepare() -> None:
     """Compile everything now rather than at the first text, which takes some tenths of a second."""
-    for channel in Channel:
-        _all(channel)
+    _all()
 
 
 def _weight(signal: Signal, channel: Channel) -> int:
@@ -151,7 +154,7 @@ def passages(
     Raises:
         PatternOverload: There were more signals than are looked at, and none of those seen was certain.
     """
-    spots = sorted(cues(text))
+    spots = list(cues(text))
     overload = certain = False
     for count, (low, high) in enumerate(_windows(spots, len(text))):
         if count >= MAX_PASSAGES:
@@ -213,11 +216,12 @@ def _judge(
 
 def _used(window: str, channel: Channel) -> dict[str, list[tuple[int, int]]]:
     """Return the places of each signal that is used, not mentioned; at most :data:`MAX_USES` of one."""
-    patterns = _all(channel)
     used: dict[str, list[tuple[int, int]]] = {}
-    for number in patterns.matching(window):
-        known = used.setdefault(patterns.signal(number).reason, [])
-        for start, end in patterns.places(number, window):
+    for signal, places in _all().places(window):
+        if not _weight(signal, channel):
+            continue
+        known = used.setdefault(signal.reason, [])
+        for start, end in places:
             if len(known) >= MAX_USES:
                 break
             if not is_mentioned(window, start, end):

@@ -17,6 +17,7 @@ paths    ``stdout`` (content comes out), ``upload`` (is sent), ``download`` (rec
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -142,7 +143,11 @@ class Act:
 
     def touch(self, access: str, values: Iterable[str], role: str = "") -> None:
         """Add paths."""
-        self.paths.extend(PathUse(access, value, role) for value in values if value not in ("", "-"))
+        self.paths.extend(
+            PathUse(access, value, role)
+            for value in values
+            if value not in ("", "-") and not (value.startswith("/dev/") and is_stand_in_device(value))
+        )
 
     def talk(self, action: str, value: str, scheme: str = "", port: int = 0, *classes: str) -> None:
         """Add an address."""
@@ -241,6 +246,14 @@ def _cluster(act: Act, rules: Grammar, word: str, following: str | None) -> int:
             return used
         act.values.setdefault(canonical, []).append("")
     return 0
+
+
+def is_stand_in_device(value: str) -> bool:
+    """Whether a device is named as manuals do (``/dev/sdX``); the names of real ones are in lower case."""
+    return _STAND_IN_DEVICE.fullmatch(value) is not None
+
+
+_STAND_IN_DEVICE: Final = re.compile(r"/dev/(?:(?:sd|hd|vd|xvd)[A-Z]|nvme[A-Z0]n[A-Z]|disk[A-Z])\w*")
 
 
 def is_url(value: str) -> bool:

@@ -200,7 +200,7 @@ def _cluster(act: Act) -> None:
     elif verb in ("get", "describe") and act.operand(1).split("/")[0] in ("secret", "secrets"):
         act.does("credential_read" if act.has("-o") else "read")
         if act.has("-o"):
-            act.is_("secret_value")
+            act.is_("stored_secret")
             act.emits.append("credential_store")
     elif verb in ("apply", "create", "replace", "patch"):
         act.does("config_change")
@@ -208,7 +208,7 @@ def _cluster(act: Act) -> None:
             act.talk("download", source) if is_url(source) else act.touch("read", [source])
         if verb == "create" and act.operand(1) == "token":
             act.does("credential_read")
-            act.is_("secret_value")
+            act.is_("login_token")
     elif verb in ("port-forward", "proxy"):
         act.does("tunnel")
         act.is_("forward_tunnel")

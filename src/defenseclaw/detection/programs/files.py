@@ -342,7 +342,9 @@ def _find(act: Act) -> None:
     starts = starts or ["."]
     act.does("search")
     acts_on = "list"
-    if act.has("-delete"):
+    if act.has("-delete") and act.has("-empty"):
+        act.does("delete")  # what is empty holds nothing
+    elif act.has("-delete"):
         act.does("delete")
         act.is_("bulk", "recursive")
         if not act.has("-name", "-iname", "-path", "-ipath", "-regex", "-iregex", "-wholename"):
@@ -365,7 +367,9 @@ def _find(act: Act) -> None:
         sensitive = [
             name for name in names if name in ("id_rsa", "id_ed25519", ".env", ".netrc", ".git-credentials")
         ]
-        act.touch("search", [f"{start.rstrip('/')}/{name}" for start in starts[:2] for name in sensitive])
+        # Names in one's own project are no search for anybody's credentials.
+        access = "search" if any(start.startswith(("/", "~")) for start in starts[:2]) else "list"
+        act.touch(access, [f"{start.rstrip('/')}/{name}" for start in starts[:2] for name in sensitive])
 
 
 _EXEC_ACCESS: Final = {

@@ -417,6 +417,28 @@ def _scanner(act: Act) -> None:
         act.touch("execute", [part for part in script.split(",") if "/" in part])
 
 
+_ZMAP: Final = grammar(
+    "-p,--target-port,--target-ports= -o,--output-file= -b,--blocklist-file,--blacklist-file= -r,--rate= "
+    "-w,--allowlist-file,--whitelist-file= -n,--max-targets= -N,--max-results= -t,--max-runtime= -B,--bandwidth= "
+    "-s,--source-port= -S,--source-ip= -i,--interface= -G,--gateway-mac= -P,--probes= -M,--probe-module= "
+    "-O,--output-module= -f,--output-fields= -I,--list-of-ips-file= -d,--dryrun"
+)
+
+
+def _zmap(act: Act) -> None:
+    """Describe zmap, which scans every address when it is given none."""
+    act.does("network_scan")
+    lists = act.all("-w", "-I")
+    act.touch("read", [*lists, *act.all("-b")])
+    if act.has("-d"):
+        act.preview()
+    elif lists or not act.operands or len(act.operands) > 1 or any(map(_is_range, act.operands)):
+        act.is_("multi_target")
+    for target in act.operands:
+        act.talk("scan", target.partition("/")[0])
+    act.touch("write", act.all("-o"))
+
+
 def _is_range(target: str) -> bool:
     address, slash, length = target.partition("/")
     if slash and length.isdigit():
@@ -489,7 +511,9 @@ def _tunnel_tool(act: Act) -> None:
         }.intersection(words):
             act.operations.discard("tunnel")
             return
-        act.is_("reverse_tunnel")
+        # What only ever shows a local web server opens no way to a shell.
+        if act.program not in ("lt", "localtunnel", "tunnelmole"):
+            act.is_("reverse_tunnel")
         act.talk("tunnel", _SERVICE.get(act.program, ""), "https")
     else:
         act.is_("reverse_tunnel")
@@ -605,7 +629,6 @@ PROGRAMS: Final[dict[str, Program]] = {
         for name in (
             "nmap",
             "masscan",
-            "zmap",
             "rustscan",
             "naabu",
             "unicornscan",
@@ -614,6 +637,7 @@ PROGRAMS: Final[dict[str, Program]] = {
             "nbtscan",
         )
     },
+    "zmap": Program(_ZMAP, _zmap),
     **{
         name: Program(grammar("-t= -p= -x= -c= -b= -k= -y= -f= -type=", words=name == "nslookup"), _lookup)
         for name in ("dig", "host", "nslookup", "drill", "kdig", "delv", "resolvectl", "dog", "doggo")

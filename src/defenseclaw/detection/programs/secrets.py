@@ -18,66 +18,69 @@ _COMMON: Final = grammar(
 )
 
 _SECRET_CALLS: Final[dict[str, tuple[str, ...]]] = {
-    "aws": (
-        "secretsmanager get-secret-value",
-        "secretsmanager batch-get-secret-value",
-        "ssm get-parameter",
-        "ssm get-parameters",
-        "configure export-credentials",
-        "sts get-session-token",
-        "iam create-access-key",
-        "ecr get-login-password",
-        "sso get-role-credentials",
-    ),
-    "gcloud": (
-        "secrets versions access",
-        "auth print-access-token",
-        "auth print-identity-token",
-        "auth application-default print-access-token",
-        "iam service-accounts keys create",
-        "config config-helper",
-    ),
-    "az": (
-        "keyvault secret show",
-        "keyvault secret download",
-        "account get-access-token",
-        "keyvault key download",
-        "storage account keys list",
-        "ad sp create-for-rbac",
-        "acr credential show",
-    ),
-    "vault": ("kv get", "read", "token create", "unwrap", "print token", "write auth"),
-    "op": ("read", "item get", "document get", "inject", "run"),
+    "aws": ("secretsmanager get-secret-value", "secretsmanager batch-get-secret-value"),
+    "gcloud": ("secrets versions access",),
+    "az": ("keyvault secret show", "keyvault secret download", "keyvault key download"),
+    "vault": ("kv get", "unwrap"),
+    "op": ("read", "item get"),
     "pass": ("show",),
     "gopass": ("show", "cat"),
-    "bw": ("get", "export", "list items"),
-    "lpass": ("show", "export"),
-    "rbw": ("get",),
-    "keepassxc-cli": ("show", "export", "clip"),
     "security": ("find-generic-password", "find-internet-password", "dump-keychain", "export"),
     "secret-tool": ("lookup", "search"),
-    "gh": ("auth token", "auth status --show-token"),
-    "glab": ("auth status --show-token",),
-    "heroku": ("auth:token", "config", "config:get"),
-    "doppler": ("secrets get", "secrets download", "configure get token"),
-    "infisical": ("secrets", "export"),
-    "npm": ("config get _authtoken", "token list", "token create"),
-    "fly": ("auth token",),
-    "flyctl": ("auth token",),
-    "sops": ("-d", "decrypt"),
-    "chamber": ("read", "export", "env"),
+    "keepassxc-cli": ("show", "export", "clip"),
     "kwallet-query": ("-r",),
-    "consul": ("kv get",),
-    "oci": ("secrets secret-bundle get",),
-    "ibmcloud": ("secrets-manager secret", "iam oauth-tokens"),
-    "doctl": ("auth token",),
-    "wrangler": ("auth token",),
     "docker-credential-desktop": ("get",),
     "docker-credential-osxkeychain": ("get",),
     "docker-credential-pass": ("get",),
     "git-credential-store": ("get",),
     "git-credential-osxkeychain": ("get",),
 }
+"""Calls that print a value of a vendor's secret manager or of the user's own key ring."""
+_STORE_CALLS: Final[dict[str, tuple[str, ...]]] = {
+    "aws": ("iam create-access-key", "configure export-credentials"),
+    "gcloud": ("iam service-accounts keys create",),
+    "az": ("storage account keys list", "ad sp create-for-rbac", "acr credential show"),
+    "vault": ("read", "token create", "write auth"),
+    "op": ("document get", "inject", "run"),
+    "bw": ("get", "export", "list items"),
+    "lpass": ("show", "export"),
+    "rbw": ("get",),
+    "heroku": ("config", "config:get"),
+    "doppler": ("secrets get", "secrets download", "configure get token"),
+    "infisical": ("secrets", "export"),
+    "npm": ("token create",),
+    "sops": ("-d", "decrypt"),
+    "chamber": ("read", "export", "env"),
+    "consul": ("kv get",),
+    "oci": ("secrets secret-bundle get",),
+    "ibmcloud": ("secrets-manager secret",),
+}
+"""Calls that print what may be secret among much that is not, or makes a new credential."""
+_LOGIN_CALLS: Final[dict[str, tuple[str, ...]]] = {
+    "aws": ("ecr get-login-password", "sts get-session-token", "sso get-role-credentials"),
+    "gcloud": (
+        "auth print-access-token",
+        "auth print-identity-token",
+        "auth application-default print-access-token",
+        "config config-helper",
+    ),
+    "az": ("account get-access-token",),
+    "vault": ("print token",),
+    "gh": ("auth token", "auth status --show-token"),
+    "glab": ("auth status --show-token",),
+    "heroku": ("auth:token",),
+    "fly": ("auth token",),
+    "flyctl": ("auth token",),
+    "ibmcloud": ("iam oauth-tokens",),
+    "doctl": ("auth token",),
+    "wrangler": ("auth token",),
+}
+"""Calls that print the short-lived token of the program's own log-in, made to be handed to another program."""
+_CALLS: Final = (
+    ("secret_value", _SECRET_CALLS),
+    ("stored_secret", _STORE_CALLS),
+    ("login_token", _LOGIN_CALLS),
+)
 _DESTROY_WORD: Final = re.compile(
     r"^(?:.*[-:_])?(?:r?delete\w*|destroy|terminate|purge|remove|wipe|nuke|drop|flushall|flushdb|flush|rm|rb|prune|"
     r"forget|expunge|reset|uninstall|revoke|deregister|unregister|unsubscribe|disable|clear|unlink|truncate|erase)"
@@ -102,11 +105,16 @@ def _vendor(act: Act) -> None:
     if act.has("--dryrun"):
         act.effect = "preview"
         return
-    for call in _SECRET_CALLS.get(act.program, ()):
-        if (joined + " ").startswith(call + " ") or (call.startswith("-") and call in act.options):
-            act.does("credential_read")
-            act.is_("secret_value")
-            act.emits.append("credential_store")
+    for trait, calls in _CALLS:
+        for call in calls.get(act.program, ()):
+            if (joined + " ").startswith(call + " ") or (call.startswith("-") and call in act.options):
+                act.does("credential_read")
+                act.is_(trait)
+                act.emits.append("credential_store")
+    if act.program == "aws" and words[:1] == ["ssm"] and act.has("--with-decryption"):
+        act.does("credential_read")
+        act.is_("stored_secret")
+        act.emits.append("credential_store")
     if act.program == "pass" and len(words) == 1 and words[0] not in _PASS_VERBS:
         act.does("credential_read")
         act.is_("secret_value")
@@ -293,7 +301,12 @@ _IAC: Final = grammar(
 )
 
 PROGRAMS: Final[dict[str, Program]] = {
-    **{name: Program(_COMMON, _vendor) for name in _SECRET_CALLS if name not in ("npm", "gh", "glab")},
+    **{
+        name: Program(_COMMON, _vendor)
+        for _, calls in _CALLS
+        for name in calls
+        if name not in ("npm", "gh", "glab")
+    },
     **{
         name: Program(_COMMON, _vendor)
         for name in (

@@ -166,14 +166,24 @@ def _push(act: Act, sub: Act) -> None:
         act.does("policy_bypass")
         act.is_("no_verify")
     forced = [word for word in sub.operands[1:] if word.startswith("+")]
-    if sub.has("-f", "--mirror") or forced or any(option.startswith("--force") for option in sub.options):
+    leased = any(option.startswith("--force") for option in sub.options)
+    if sub.has("-f", "--mirror") or forced or leased:
         act.is_("history_rewrite", "destructive_vcs", "force")
-    if sub.has("-f", "--mirror") or forced:
+    # A lease guards what others pushed since the last fetch; of a branch that all work from it is not enough.
+    if sub.has("-f", "--mirror") or forced or (leased and any(map(_is_shared, sub.operands[1:]))):
         act.is_("remote_overwritten")
     if sub.has("-d", "--prune") or any(word.startswith(":") for word in sub.operands[1:]):
         act.is_("destructive_vcs", "remote_branch_lost")
         act.does("delete")
     _talk_remote(act, "upload", sub.operand(0))
+
+
+_SHARED: Final = re.compile(r"(?:refs/heads/)?(?:main|master|trunk|develop|production|release/.+)")
+
+
+def _is_shared(reference: str) -> bool:
+    """Whether a reference, or what it is pushed to, is a branch that everybody works from."""
+    return _SHARED.fullmatch(reference.rpartition(":")[2]) is not None
 
 
 def _merge(act: Act, sub: Act) -> None:
@@ -213,15 +223,14 @@ def _checkout(act: Act, sub: Act) -> None:
     if "--" in act.words:
         files = list(act.words[act.words.index("--") + 1 :])
         act.is_("destructive_vcs")
-        if not _all_generated(files) and not sub.has("-p", "--ours", "--theirs"):
+        if not _all_routine(files) and not sub.has("-p", "--ours", "--theirs"):
             act.is_("changes_lost")
     elif "." in files:
         act.is_("destructive_vcs", "changes_lost")
         files = ["."]
     else:
-        if any(_FILE_NAME.search(word) for word in files) and not sub.has(
-            "-b", "-B", "-p", "--ours", "--theirs"
-        ):
+        named = [word for word in files if _FILE_NAME.search(word)]
+        if not _all_routine(named) and not sub.has("-b", "-B", "-p", "--ours", "--theirs"):
             act.is_("changes_lost")
         # The only word is a branch or a file; a name with an ending is more likely the latter.
         files = files[1:] or [word for word in files if "." in word]
@@ -243,16 +252,43 @@ _GENERATED: Final = frozenset(
 )  # fmt: skip
 
 
-def _all_generated(files: list[str]) -> bool:
-    """Whether a package manager makes every one of the files again; also when there are none."""
-    return all(file.rpartition("/")[2].lower() in _GENERATED for file in files)
+_PROGRAM_TEXT: Final = frozenset(
+    """py pyi pyx js jsx mjs cjs ts tsx mts cts vue svelte astro go rs java kt kts scala groovy clj cljs c h cc
+    cpp cxx hpp hh cs fs vb swift m mm rb erb php pl pm lua r jl sh bash zsh fish ps1 sql html css scss sass
+    less json jsonc json5 yaml yml toml ini cfg conf xml gradle cmake mk proto graphql tf tfvars hcl ex exs erl
+    hs ml mli dart zig nim v sv sol asm lock snap properties csproj sln podspec gemspec nix bzl""".split()
+)
+_PROGRAM_FILES: Final = frozenset(
+    "makefile dockerfile gemfile rakefile podfile procfile vagrantfile jenkinsfile justfile brewfile go.mod go.sum"
+    " cmakelists.txt requirements.txt .gitignore .gitattributes .dockerignore .eslintrc .prettierrc .babelrc"
+    " .editorconfig .npmrc .nvmrc .python-version .pre-commit-config.yaml".split()
+)
+
+
+def _all_routine(files: list[str]) -> bool:
+    """Whether every file is one that is named, and is program text or made by a package manager.
+
+    Taking back an edit of one's own is how programs are written. Documents, data, directories and patterns
+    may be what somebody else has worked on.
+    """
+    return all(_is_routine(file) for file in files)
+
+
+def _is_routine(file: str) -> bool:
+    name = file.rpartition("/")[2].lower()
+    if UNKNOWN in file or not _PLAIN_NAME.fullmatch(name):
+        return False
+    return name in _GENERATED or name in _PROGRAM_FILES or name.rpartition(".")[2] in _PROGRAM_TEXT
+
+
+_PLAIN_NAME: Final = re.compile(r"[^*?\[\]{}]+\.[^*?\[\]{}.]+|[a-z]+")
 
 
 def _restore(act: Act, sub: Act) -> None:
     act.does("write")
     if not sub.has("-S") or sub.has("-W"):
         act.is_("destructive_vcs")
-        if not sub.has("-p") and not _all_generated(sub.operands):
+        if not sub.has("-p") and not _all_routine(sub.operands):
             act.is_("changes_lost")
         act.touch("write", sub.operands)
 
@@ -266,8 +302,11 @@ def _stash(act: Act, sub: Act) -> None:
 
 def _branch(act: Act, sub: Act) -> None:
     if sub.has("-D") or (sub.has("-d") and sub.has("-f")):
-        act.is_("destructive_vcs", "force", "branch_lost")
+        act.is_("destructive_vcs", "force")
         act.does("delete")
+        # One branch by name: what only it held is in the log of references for months.
+        if len(sub.operands) != 1 or UNKNOWN in sub.operands[0] or _is_shared(sub.operands[0]):
+            act.is_("branch_lost")
     elif sub.has("-f", "-M"):
         if sub.has("-f"):
             act.is_("branch_lost")

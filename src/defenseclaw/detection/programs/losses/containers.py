@@ -67,8 +67,10 @@ _CLUSTER_WIDE: Final = frozenset(
     }
 )
 """Kinds that take everything in them along, or the data itself."""
-_COME_AGAIN: Final = frozenset({"pod", "pods", "po", "replicaset", "rs", "event", "events", "ev"})
-"""Kinds that their controller makes again."""
+_COME_AGAIN: Final = frozenset(
+    {"pod", "pods", "po", "replicaset", "rs", "event", "events", "ev", "job", "jobs"}
+)
+"""Kinds that their controller makes again, or that have run and are done."""
 
 
 def _cluster(act: Act) -> None:

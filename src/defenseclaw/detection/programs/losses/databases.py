@@ -6,7 +6,7 @@ from typing import Final
 
 from defenseclaw.detection.programs.base import Act, Describe
 from defenseclaw.detection.programs.losses.calls import apply, calls
-from defenseclaw.detection.programs.losses.sql import document_losses, losses
+from defenseclaw.detection.programs.losses.sql import document_losses, is_scratch, losses
 
 _STATEMENT_OPTIONS: Final = frozenset(
     {
@@ -57,7 +57,7 @@ def _client(act: Act) -> None:
 
 def read_statements(act: Act, text: str) -> None:
     """Add what the statements in ``text`` lose, given as an argument or by standard input."""
-    if any(word.startswith(_IN_MEMORY) for word in act.operands):
+    if any(word.startswith(_IN_MEMORY) for word in act.operands) or is_scratch(_database_of(act)):
         return
     lost = losses(text)
     if act.program in _DOCUMENT:
@@ -65,6 +65,12 @@ def read_statements(act: Act, text: str) -> None:
     if lost:
         act.does("delete")
         act.is_(*lost)
+
+
+def _database_of(act: Act) -> str:
+    """Return the name of the database a client is connected to, as far as the call says it."""
+    named = act.value("-d") or act.operand(0)
+    return named.partition("?")[0].rpartition("/")[2].removesuffix(".db")
 
 
 def _key_value(act: Act) -> None:
@@ -75,6 +81,8 @@ def _key_value(act: Act) -> None:
 
 
 def _drop(act: Act) -> None:
+    if act.operands and is_scratch(act.operands[-1]):
+        return
     act.does("delete")
     act.is_("database_lost")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from defenseclaw.detection.programs.base import Act, Describe
+from defenseclaw.detection.programs.base import Act, Describe, is_stand_in_device
 from defenseclaw.detection.programs.losses.calls import apply, calls, is_preview, options_of
 
 _SELECTS: Final = frozenset(
@@ -78,7 +78,7 @@ def _truncate(act: Act) -> None:
 
 
 def _volume(act: Act) -> None:
-    if {"-t", "--test"}.isdisjoint(options_of(act)) and act.operands:
+    if {"-t", "--test"}.isdisjoint(options_of(act)) and not all(map(is_stand_in_device, act.operands)):
         act.does("delete")
         act.is_("volume_destroyed")
 

@@ -16,7 +16,9 @@ _QUOTED: Final = re.compile(r"'[^']*(?:'|$)|--[^\n]*|/\*(?:[^*]|\*(?!/))*(?:\*/|
 _STATEMENT_END: Final = re.compile(r";|\\g\b|\bgo\b(?=\s*$)", re.IGNORECASE | re.MULTILINE)
 _NAME: Final = r"(?:[\w.$\[\]`\"-]+)"
 _DATABASE: Final = re.compile(
-    r"\bdrop\s+(?:database|schema|keyspace|tablespace|catalog|owned\s+by|cluster)\b", re.IGNORECASE
+    r"\bdrop\s+(?:database|schema|keyspace|tablespace|catalog|owned\s+by|cluster)\b"
+    rf"(?:\s+(?:if\s+exists\s+)?({_NAME}))?",
+    re.IGNORECASE,
 )
 _TABLE: Final = re.compile(
     rf"\bdrop\s+(?:table|collection|foreign\s+table|materialized\s+view|measurement|series)\s+(?:if\s+exists\s+)?({_NAME})"
@@ -25,7 +27,8 @@ _TABLE: Final = re.compile(
     re.IGNORECASE,
 )
 _SCRATCH: Final = re.compile(
-    r"^[\"`\[]?#?(?:te?mp|test|scratch|sandbox)(?:_|\b)|(?:_te?mp|_old|_bak)[\"`\]]?$", re.IGNORECASE
+    r"^[\"`\[]?#?(?:te?mp|test|testing|scratch|sandbox|ci)(?:_|\b)|[_-](?:te?mp|old|bak|tests?|testing|testdb|ci)[\"`\]]?$",
+    re.IGNORECASE,
 )
 _CHANGE: Final = re.compile(r"(?:^|\))\s*(?:delete\s+from\s|update\s[^;]{1,200}?\sset\s)", re.IGNORECASE)
 """Of rows; at the start of a statement or after its ``WITH (…)``."""
@@ -51,6 +54,11 @@ def losses(text: str) -> frozenset[str]:
     return frozenset().union(*(_lost_by(statement) for statement in _STATEMENT_END.split(text)))
 
 
+def is_scratch(name: str) -> bool:
+    """Whether a table or database is named as one that tests make and throw away."""
+    return _SCRATCH.search(name) is not None
+
+
 def document_losses(text: str) -> frozenset[str]:
     """Return the traits of what a script of a document database loses (``db.dropDatabase()``)."""
     found = {match[0].lower() for match in _DOCUMENTS.finditer(text[:MAX_SQL])}
@@ -62,10 +70,11 @@ def document_losses(text: str) -> frozenset[str]:
 def _lost_by(statement: str) -> frozenset[str]:
     if _SHOWS.match(statement):
         return frozenset()
-    if _DATABASE.search(statement):
-        return frozenset({"database_lost"})
+    database = _DATABASE.search(statement)
+    if database is not None:
+        return frozenset() if is_scratch(database[1] or "") else frozenset({"database_lost"})
     table = _TABLE.search(statement)
-    if table is not None and not _SCRATCH.search(table[1] or table[2] or ""):
+    if table is not None and not is_scratch(table[1] or table[2] or ""):
         return frozenset({"data_lost"})
     change = _CHANGE.search(statement)
     if change is not None and not _CONDITION.search(statement, change.end()):
