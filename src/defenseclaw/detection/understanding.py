@@ -21,8 +21,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from defenseclaw.detection import paths, programs, tools, urls
 from defenseclaw.detection.facts import (
@@ -573,28 +574,13 @@ def _is_plain(path: PathFact) -> bool:
 
 def _finished(step: Step) -> Command:
     command, act = step.command, step.act
-    effect = act.effect if command.effect == "execute" else command.effect
-    return Command(
-        id=command.id,
-        parent=command.parent,
-        pipeline=command.pipeline,
-        position=command.position,
-        program=command.program,
-        executable=command.executable,
-        argv=command.argv,
+    return replace(
+        command,
         options=tuple(act.options),
         operands=tuple(act.operands),
-        text=command.text,
-        effect=effect,
-        complete=command.complete,
-        wrappers=command.wrappers,
-        privileged=command.privileged,
-        where=command.where,
-        context=command.context,
+        effect=act.effect if command.effect == "execute" else command.effect,
         operations=frozenset(act.operations),
         traits=frozenset(act.traits),
-        redirects=command.redirects,
-        assignments=command.assignments,
         code=command.code or act.code,
         language=command.language or act.language,
     )

@@ -11,20 +11,21 @@ Source: ``spec/guardrail.md`` §6.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from defenseclaw.detection.facts import Command, Need, Snapshot
 from defenseclaw.detection.shell.bounds import MAX_ROUNDS
 from defenseclaw.detection.shell.evaluator import Evaluator
 from defenseclaw.detection.shell.ledger import Full
+from defenseclaw.detection.shell.plain import plain_commands
 from defenseclaw.detection.shell.state import Shell, Site
 from defenseclaw.detection.text import encodable
 
 __all__ = ["Evaluation", "evaluate", "evaluate_argv"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evaluation:
+class Evaluation(Struct, frozen=True, kw_only=True):
     """All that was understood of one source."""
 
     commands: tuple[Command, ...]
@@ -64,9 +65,15 @@ def evaluate(
         The evaluation. Nothing is raised for any source.
     """
 
+    text = encodable(source)
+    plain = plain_commands(text, cwd, first_id)
+    if plain is not None:
+        commands, cwds = plain
+        return Evaluation(commands=commands, parse="complete", issues=(), stdin={}, nested=0, cwds=cwds)
+
     def run(evaluator: Evaluator) -> None:
         shell = Shell(cwd, home)
-        evaluator.source(encodable(source), shell, Site(), None)
+        evaluator.source(text, shell, Site(), None)
         evaluator.start_files(shell)
 
     return (yield from _rounds(run, home, first_id))

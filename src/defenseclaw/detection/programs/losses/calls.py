@@ -42,19 +42,20 @@ class Call:
     """None of these options."""
     traits: tuple[str, ...]
 
-    def matches(self, act: Act, words: list[str], options: frozenset[str]) -> bool:
-        """Whether a call has the words and options of this row."""
-        if (self.needs and self.needs.isdisjoint(options)) or not self.unless.isdisjoint(options):
-            return False
-        most = min(_MAX_OFFSET, _leading_options(act)) if self.words else 0
-        return any(self._stands_at(words, offset) for offset in range(most + 1))
+    def stands_in(self, words: list[str], leading: int) -> bool:
+        """Whether the words of this row stand in a call, after at most ``leading`` others."""
+        wanted = self.words
+        for offset in range(min(leading, len(words) - len(wanted)) + 1 if wanted else 1):
+            for each, word in zip(wanted, words[offset:] if offset else words, strict=False):
+                if each is not _ANY and word not in each:
+                    break
+            else:
+                return len(words) - offset >= len(wanted)
+        return False
 
-    def _stands_at(self, words: list[str], offset: int) -> bool:
-        if len(words) - offset < len(self.words):
-            return False
-        return all(
-            wanted is _ANY or word in wanted for wanted, word in zip(self.words, words[offset:], strict=False)
-        )
+    def holds_with(self, options: frozenset[str]) -> bool:
+        """Whether a call's options are those that this row asks for."""
+        return not (self.needs and self.needs.isdisjoint(options)) and self.unless.isdisjoint(options)
 
 
 def calls(traits: str, *rows: str) -> tuple[Call, ...]:
@@ -85,20 +86,24 @@ def options_of(act: Act) -> frozenset[str]:
 def is_preview(act: Act) -> bool:
     """Whether an option of the call says that nothing is to happen."""
     for word in act.words:
-        name, _, value = word.partition("=")
-        if name in _PREVIEWS and value.lower() not in _NOT_A_PREVIEW:
-            return True
+        if word[:2] == "--":
+            name, _, value = word.partition("=")
+            if name in _PREVIEWS and value.lower() not in _NOT_A_PREVIEW:
+                return True
     return False
 
 
 def apply(act: Act, rows: tuple[Call, ...], operation: str = "delete") -> None:
     """Add the traits of every row that a call has, and the operation they come to."""
     words = [word.lower() for word in act.operands]
-    options = options_of(act)
+    leading = min(_MAX_OFFSET, _leading_options(act))
+    options: frozenset[str] | None = None
     for row in rows:
-        if row.matches(act, words, options):
-            act.does(operation)
-            act.is_(*row.traits)
+        if row.stands_in(words, leading):
+            options = options_of(act) if options is None else options
+            if row.holds_with(options):
+                act.does(operation)
+                act.is_(*row.traits)
 
 
 def _leading_options(act: Act) -> int:
