@@ -158,9 +158,11 @@ class ConditionSet:
                     value = getattr(element, name)
                     if isinstance(value, (frozenset, tuple)):
                         for each in value:
-                            numbers.update(values.get(each, ()))
+                            if each in values:
+                                numbers.update(values[each])
                         value = bool(value)
-                    numbers.update(values.get(value, ()))
+                    if value in values:
+                        numbers.update(values[value])
         return [self._conditions[number] for number in sorted(numbers)]
 
     def evaluate(self, facts: Facts, cwd: str) -> Iterator[Held]:

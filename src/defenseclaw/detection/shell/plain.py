@@ -23,9 +23,7 @@ MAX_PARTS: Final = 64
 """Commands of a source that is tried; far below every bound of the evaluator."""
 
 _BARE = r"A-Za-z0-9_./:=+,@%^\-"
-_PLAIN = re.compile(
-    rf"(?:(?:[{_BARE} \t](?!>))++|&&|;|\||(?<=[ \t])2>(?:&1|/dev/null)(?=[ \t;|&]|\Z))++\Z"  # no quotes
-).match
+_NOT_BARE = re.compile(rf"[^{_BARE} \t;&|>]").search
 _TOKEN = re.compile(
     rf"""(?:[{_BARE}]+|'[^'\n\0\ufffd]*'|"[^"$`\\!\n\0\ufffd]*"|&&|;|\||2>(?:&1|/dev/null))(?=[ \t;|&]|\Z)"""
     r"|[ \t]+"
@@ -113,8 +111,10 @@ _SPECIAL_DIRECTORIES: Final = ("-", "+", "")
 
 def _parts(source: str) -> list[list[str]] | None:
     """Return the words of every command, and what joins them in between; None when it is not plain."""
-    if _PLAIN(source) is not None:
+    if _NOT_BARE(source) is None:
         parts = [piece.split() for piece in _JOINTS.split(source)]
+        if (">" in source or "&" in source) and any(map(_has_operator, parts[::2])):
+            return None
     elif "'" in source or '"' in source:
         quoted = _quoted_parts(source)
         if quoted is None:
@@ -125,6 +125,11 @@ def _parts(source: str) -> list[list[str]] | None:
     if len(parts) > 1 and not parts[-1] and parts[-2] == [";"]:
         del parts[-2:]
     return parts
+
+
+def _has_operator(words: list[str]) -> bool:
+    """Return whether a word holds an operator, other than the two redirections that are plain."""
+    return any((">" in word or "&" in word) and word not in _STDERR for word in words)
 
 
 def _quoted_parts(source: str) -> list[list[str]] | None:

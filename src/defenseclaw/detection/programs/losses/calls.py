@@ -26,9 +26,12 @@ _PREVIEWS: Final = frozenset(
         "--check-only",
     }
 )
+_PREVIEW_STARTS: Final = tuple(_PREVIEWS)
 _NOT_A_PREVIEW: Final = frozenset({"none", "false", "no", "0"})
 _MAX_OFFSET: Final = 3
 """Words before the sub-command that may be values of options nobody told us of."""
+_MAX_WORDS: Final = 16
+"""Words of a call that are compared; no row has as many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ def _row(traits: tuple[str, ...], row: str) -> Call:
             needs.add(part)
         else:
             words.append(_ANY if part == "*" else frozenset(part.split("|")))
+    assert len(words) + _MAX_OFFSET <= _MAX_WORDS, row  # noqa: S101  a row of ours
     return Call(tuple(words), frozenset(needs), frozenset(unless), traits)
 
 
@@ -86,7 +90,7 @@ def options_of(act: Act) -> frozenset[str]:
 def is_preview(act: Act) -> bool:
     """Whether an option of the call says that nothing is to happen."""
     for word in act.words:
-        if word[:2] == "--":
+        if word.startswith(_PREVIEW_STARTS):
             name, _, value = word.partition("=")
             if name in _PREVIEWS and value.lower() not in _NOT_A_PREVIEW:
                 return True
@@ -95,7 +99,7 @@ def is_preview(act: Act) -> bool:
 
 def apply(act: Act, rows: tuple[Call, ...], operation: str = "delete") -> None:
     """Add the traits of every row that a call has, and the operation they come to."""
-    words = [word.lower() for word in act.operands]
+    words = [word.lower() for word in act.operands[:_MAX_WORDS]]
     leading = min(_MAX_OFFSET, _leading_options(act))
     options: frozenset[str] | None = None
     for row in rows:
