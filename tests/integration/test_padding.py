@@ -55,6 +55,13 @@ COUNTED: dict[str, Padded] = {
     "words between": lambda size: bash(f"rm -rf {prose(size)} /"),
 }
 """Padding that adds to what is counted; more of it than is understood is a finding of its own."""
+DIFFERENT: dict[str, Padded] = {
+    "listings": lambda size: bash("".join(f"ls d{n}\n" for n in range(size // 9)) + RM),
+    "pipes": lambda size: bash("".join(f"git log -{n} | head\n" for n in range(size // 19)) + RM),
+    "files made": lambda size: bash("".join(f"touch f{n}\n" for n in range(size // 12)) + RM),
+    "copies by redirection": lambda size: bash("".join(f"cat f{n} > g{n}\n" for n in range(size // 18)) + RM),
+}
+"""Thousands of commands no two of which are the same."""
 SECRETS: dict[str, Padded] = {
     f"{name}, {place}": (
         lambda size, make=make, front=front: make(
@@ -109,6 +116,13 @@ def test_the_same_rule_ids_or_a_finding_that_not_all_was_understood(
     assert plain == [DANGEROUS_RULE]
     assert big == plain or "INPUT-BOUND" in big
     assert set(big) <= {DANGEROUS_RULE, "INPUT-BOUND"}
+
+
+@pytest.mark.parametrize("padded", DIFFERENT.values(), ids=DIFFERENT)
+def test_different_commands_hide_nothing(gateway: Machine, padded: Padded) -> None:
+    found = rule_ids(padded(300 * KB).claude_code(gateway))
+    assert DANGEROUS_RULE in found
+    assert set(found) <= {DANGEROUS_RULE, "INPUT-BOUND"}
 
 
 def test_the_padding_alone_is_nothing(gateway: Machine) -> None:

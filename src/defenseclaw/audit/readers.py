@@ -19,7 +19,7 @@ PAGE_ROWS = 500
 
 _events = tables.audit_events
 _ROW_COLUMNS = [
-    _events.c["structured_json" if name == "structured" else name] for name in AuditRow.__dataclass_fields__
+    _events.c["structured_json" if name == "structured" else name] for name in AuditRow.__struct_fields__
 ]
 
 
@@ -178,7 +178,7 @@ def list_entries_of(connection: Connection) -> Iterator[RowMapping]:
 
 def as_audit_row(row: StoredRow) -> AuditRow:
     """Return a stored row as a value; a damaged ``structured_json`` reads as None."""
-    values = {name: row[name] for name in AuditRow.__dataclass_fields__ if name != "structured"}
+    values = {name: row[name] for name in AuditRow.__struct_fields__ if name != "structured"}
     values["enforced"] = bool(values["enforced"])
     return AuditRow(**values, structured=decode_object(row["structured_json"]))
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import Struct
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessIdentity:
@@ -24,9 +26,11 @@ class ProcessIdentity:
     """Counts configuration and rule changes, from 1."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditRow:
-    """One row of ``audit_events``; also one link of the hash chain."""
+class AuditRow(Struct, frozen=True, kw_only=True):
+    """One row of ``audit_events``; also one link of the hash chain.
+
+    A struct, since every verdict makes one of its thirty columns; ``msgspec.structs.replace`` changes copies.
+    """
 
     id: str
     timestamp: str

@@ -371,16 +371,18 @@ def _inspect_row(
     rule_pack: str,
 ) -> AuditRow:
     reason = tidy(verdict.reason, _REASON)
+    action, raw_action = verdict.action.value, verdict.raw_action.value
+    severity, mode = verdict.severity.value, verdict.mode.value
     envelope: dict[str, Any] = {
         "schema": INSPECT_SCHEMA,
         "timestamp": now,
         "route": names.event,
         "kind": event.kind.value,
-        "action": verdict.action.value,
-        "raw_action": verdict.raw_action.value,
-        "severity": verdict.severity.value,
+        "action": action,
+        "raw_action": raw_action,
+        "severity": severity,
         "confidence": verdict.confidence,
-        "mode": verdict.mode.value,
+        "mode": mode,
         "reason": reason,
         "would_block": verdict.would_block,
         "elapsed_ms": elapsed_ms,
@@ -394,13 +396,13 @@ def _inspect_row(
     if verdict.trail:
         envelope["trail"] = _trail(verdict)
     tail: dict[str, object] = {
-        "severity": verdict.severity.value,
+        "severity": severity,
         "confidence": f"{verdict.confidence:.2f}",
         "reason": reason,
         "elapsed": f"{elapsed_ms}ms",
-        "mode": verdict.mode.value,
+        "mode": mode,
         "would_block": verdict.would_block,
-        "raw_action": verdict.raw_action.value,
+        "raw_action": raw_action,
         "model": names.extra.get("model", ""),
         "exit_code": names.extra.get("exit_code", ""),
         "request_id": names.identity["request_id"],
@@ -408,7 +410,7 @@ def _inspect_row(
         "rule_ids": ",".join(verdict.rule_ids),
     }
     return AuditRow(
-        action=f"inspect-{names.event}-{verdict.action.value}",
+        action=f"inspect-{names.event}-{action}",
         target=_INSPECT_TARGETS.get(event.name) or names.tool or names.event,
         details=_tail(tail.items()),
         structured=envelope,

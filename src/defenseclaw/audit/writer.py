@@ -26,6 +26,8 @@ from defenseclaw.errors import Conflict, DefenseClawError, StoreUnavailable
 
 GROUP_BATCHES = 256
 """Batches committed together at most."""
+_GATHERED_BATCHES = 32
+"""Batches that are not held back any longer while more come in."""
 _BACKFILL_EVERY = 256
 """Batches after which the log is moved into the database, beside the commits: it takes milliseconds."""
 
@@ -215,9 +217,14 @@ class Writer:
                 self._bell.put(None)
             elif loop not in self._about_to_ring:
                 self._about_to_ring.add(loop)
-                loop.call_soon(self._ring, loop)
+                loop.call_soon(self._ring, loop, 0)
 
-    def _ring(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _ring(self, loop: asyncio.AbstractEventLoop, seen: int) -> None:
+        """Wake the thread once a whole turn of the loop has brought nothing more to commit."""
+        waiting = len(self._waiting)
+        if seen < waiting < _GATHERED_BATCHES:
+            loop.call_soon(self._ring, loop, waiting)
+            return
         with self._lock:
             self._about_to_ring.discard(loop)
         self._bell.put(None)
@@ -254,10 +261,11 @@ class Writer:
     def _serve(self, group: list[_Entry]) -> None:
         """Do the work of a group in its order and tell all who wait."""
         failure: BaseException = StoreUnavailable("the audit writer died")
+        committed: list[Batch] = []
         try:
             for run in _runs(group):
                 if isinstance(run[0].work, Batch):
-                    self._commit(run)
+                    self._commit(run, committed)
                 else:
                     self._do(run[0])
         except BaseException:
@@ -266,8 +274,11 @@ class Writer:
             raise
         finally:
             _settle(group)
+            # A copy, so nobody waits for it.
+            if committed and self._journal is not None:
+                self._journal.write(committed)
 
-    def _commit(self, entries: list[_Entry]) -> None:
+    def _commit(self, entries: list[_Entry], committed: list[Batch]) -> None:
         batches = [entry.work for entry in entries if isinstance(entry.work, Batch)]
         try:
             self._appender.append(batches, self._now_ms())
@@ -281,13 +292,12 @@ class Writer:
                 return
             # One batch that cannot be stored must not take the others with it.
             for entry in entries:
-                self._commit([entry])
+                self._commit([entry], committed)
         else:
             self._recover()
             self.committed += len(batches)
             self._backfill(len(batches))
-            if self._journal is not None:
-                self._journal.write(batches)
+            committed.extend(batches)
 
     def _do(self, entry: _Entry) -> None:
         assert not isinstance(entry.work, Batch)  # noqa: S101  narrows the type

@@ -230,7 +230,8 @@ def integrity(path: Path) -> tuple[str, str]:
 
 def columns(row: AuditRow) -> dict[str, Any]:
     """Return the filled columns of a row, in the order of the table."""
-    return {name: value for name, value in asdict(row).items() if value not in ("", None)}
+    values = ((name, getattr(row, name)) for name in row.__struct_fields__)
+    return {name: value for name, value in values if value not in ("", None)}
 
 
 def _recorded(row: AuditRow, scan: ScanRow | None) -> Recorded:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -118,6 +117,8 @@ def _batch(
     reason: str,
     connector: str,
 ) -> Batch:
+    from msgspec.structs import replace
+
     from defenseclaw.audit import rows
     from defenseclaw.audit.records import Batch, ProcessIdentity
 

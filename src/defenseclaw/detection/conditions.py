@@ -12,10 +12,11 @@ Source: ``spec/guardrail.md`` §6.3-§6.5.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from cel_expr_python import cel
+from msgspec.structs import replace
 
 from defenseclaw.detection.expressions import CALL_FIELDS, COLLECTIONS, Key, Outline, outline
 from defenseclaw.detection.facts import Command, Facts, Flow, NetworkFact, PathFact
@@ -157,9 +158,11 @@ class ConditionSet:
                     value = getattr(element, name)
                     if isinstance(value, (frozenset, tuple)):
                         for each in value:
-                            numbers.update(values.get(each, ()))
+                            if each in values:
+                                numbers.update(values[each])
                         value = bool(value)
-                    numbers.update(values.get(value, ()))
+                    if value in values:
+                        numbers.update(values[value])
         return [self._conditions[number] for number in sorted(numbers)]
 
     def evaluate(self, facts: Facts, cwd: str) -> Iterator[Held]:

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 import re2
@@ -180,7 +180,7 @@ def _field_types(element: type) -> dict[str, str]:
         "int": "int", "str": "str", "bool": "bool", "frozenset[str]": "list[str]",
         "tuple[str, ...]": "list[str]", "tuple[Redirect, ...]": "list[redirects]",
     }  # fmt: skip
-    return {each.name: shapes[str(each.type)] for each in fields(element)}
+    return {name: shapes[str(shape)] for name, shape in element.__annotations__.items()}
 
 
 _FIELDS: Final = {name: _field_types(element) for name, element in _ELEMENTS.items()}

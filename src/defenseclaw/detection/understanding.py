@@ -20,9 +20,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Generator, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Generator, Hashable, Iterable, Mapping, Sequence
 from typing import Final
+
+from msgspec.structs import replace
 
 from defenseclaw.detection import paths, programs, tools, urls
 from defenseclaw.detection.facts import (
@@ -133,7 +134,9 @@ def understand(event: Event, host: HostContext) -> Generator[Need, Snapshot, Fac
     call = tools.take_apart(event.tool, event.args)
     builder = _Builder(event, host, call)
     for text in call.shell:
-        evaluation = yield from evaluate(text, cwd=builder.cwd, home=host.home, first_id=builder.next_id)
+        evaluation = yield from evaluate(
+            text, cwd=builder.cwd, home=host.home, first_id=builder.next_id, kind_of=builder.kind_of
+        )
         builder.take(evaluation)
     yield from builder.follow_nested()
     builder.take_call(call)
@@ -184,6 +187,29 @@ class _Builder:
         self._pipelines = max([self._pipelines, *(command.pipeline for command in commands)])
         if _FORK_BOMB in evaluation.issues:
             self._mark_fork_bomb(evaluation)
+
+    def kind_of(
+        self, program: str, argv: tuple[str, ...], redirects: tuple[Redirect, ...], cwd: str
+    ) -> tuple[Hashable, bool] | None:
+        """Return what rules can tell an ordinary command by, and whether it only looks at things.
+
+        None for one that has a trait, talks to somebody, or touches more than the project's own files.
+        """
+        act = programs.describe(program, argv)
+        if act.traits or act.addresses or act.emits or act.nested or act.code or not program:
+            return None
+        classes: set[str] = set()
+        for use in act.paths:
+            classes |= self._classify(use.value, cwd, "host")[2]
+        for redirect in redirects:
+            if redirect.access in ("read", "write", "append"):
+                classes |= self._classify(redirect.target, cwd, "host")[2]
+        if not classes <= _PLAIN_PLACES:
+            return None
+        known = programs.look_up(program) is not programs.UNKNOWN_PROGRAM
+        streams = tuple(redirect.access for redirect in redirects)
+        kind = (program if known else "", act.effect, frozenset(act.operations), frozenset(classes), streams)
+        return kind, known and act.operations <= _LOOKING and "write" not in streams
 
     def _adopt(self, command: Command, parent: Command | None) -> Command:
         """Renumber a command's pipeline, and place it below the command that runs it."""
@@ -573,28 +599,13 @@ def _is_plain(path: PathFact) -> bool:
 
 def _finished(step: Step) -> Command:
     command, act = step.command, step.act
-    effect = act.effect if command.effect == "execute" else command.effect
-    return Command(
-        id=command.id,
-        parent=command.parent,
-        pipeline=command.pipeline,
-        position=command.position,
-        program=command.program,
-        executable=command.executable,
-        argv=command.argv,
+    return replace(
+        command,
         options=tuple(act.options),
         operands=tuple(act.operands),
-        text=command.text,
-        effect=effect,
-        complete=command.complete,
-        wrappers=command.wrappers,
-        privileged=command.privileged,
-        where=command.where,
-        context=command.context,
+        effect=act.effect if command.effect == "execute" else command.effect,
         operations=frozenset(act.operations),
         traits=frozenset(act.traits),
-        redirects=command.redirects,
-        assignments=command.assignments,
         code=command.code or act.code,
         language=command.language or act.language,
     )

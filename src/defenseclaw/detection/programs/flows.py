@@ -85,6 +85,8 @@ class FlowFinder:
 
     def run(self, steps: Sequence[Step]) -> None:
         """Follow every pipeline and every single command, those that feed another one before it."""
+        if not any(map(_may_flow, steps)):
+            return
         self._commands = {step.command.id: step for step in steps}
         groups: dict[int, list[Step]] = {}
         for step in steps:
@@ -327,6 +329,19 @@ class FlowFinder:
             self.flows[flow] = None
         else:
             self.limited = True
+
+
+def _may_flow(step: Step) -> bool:
+    """Return whether a command can be where bytes come from, or has them in its words or redirections."""
+    command = step.command
+    return bool(
+        command.pipeline
+        or command.redirects
+        or step.act.emits
+        or step.act.nested
+        or command.context == "substitution"
+        or any(role for _, role in step.paths)
+    )
 
 
 def _fed_command(group: list[Step]) -> int:

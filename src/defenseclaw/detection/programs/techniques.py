@@ -9,6 +9,7 @@ Source: ATT&CK techniques T1003, T1037, T1053, T1547, T1552, T1553, T1562, T1572
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from defenseclaw.detection.programs.base import Act, Describe
@@ -174,15 +175,17 @@ TABLE: Final[dict[str, Describe]] = {
 
 def add(act: Act) -> None:
     """Add to ``act``, which its own table has described, the technique that the call is."""
-    if act.effect == "preview" or is_preview(act):
-        return
     describe = TABLE.get(act.program)
+    is_tool = _is_tool(act.program) or ("interpreter" in act.traits and any(map(_is_tool, act.operands[:1])))
+    if (describe is None and not is_tool) or act.effect == "preview" or is_preview(act):
+        return
     if describe is not None:
         describe(act)
-    if _is_tool(act.program) or ("interpreter" in act.traits and any(map(_is_tool, act.operands[:1]))):
+    if is_tool:
         act.is_("attack_tool")
 
 
+@lru_cache(maxsize=1024)
 def _is_tool(word: str) -> bool:
     name = word.rpartition("/")[2].lower()
     for ending in _INTERPRETED:

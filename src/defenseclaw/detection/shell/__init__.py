@@ -11,20 +11,21 @@ Source: ``spec/guardrail.md`` §6.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from defenseclaw.detection.facts import Command, Need, Snapshot
 from defenseclaw.detection.shell.bounds import MAX_ROUNDS
-from defenseclaw.detection.shell.evaluator import Evaluator
+from defenseclaw.detection.shell.evaluator import Evaluator, KindOf
 from defenseclaw.detection.shell.ledger import Full
+from defenseclaw.detection.shell.plain import plain_commands
 from defenseclaw.detection.shell.state import Shell, Site
 from defenseclaw.detection.text import encodable
 
 __all__ = ["Evaluation", "evaluate", "evaluate_argv"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evaluation:
+class Evaluation(Struct, frozen=True, kw_only=True):
     """All that was understood of one source."""
 
     commands: tuple[Command, ...]
@@ -46,7 +47,13 @@ class Evaluation:
 
 
 def evaluate(
-    source: str, *, cwd: str, home: str, first_id: int = 1, dialect: str = "bash"
+    source: str,
+    *,
+    cwd: str,
+    home: str,
+    first_id: int = 1,
+    dialect: str = "bash",
+    kind_of: KindOf | None = None,
 ) -> Generator[Need, Snapshot, Evaluation]:
     """Evaluate shell source.
 
@@ -56,6 +63,7 @@ def evaluate(
         home: Absolute home directory, empty if unknown.
         first_id: Id of the first command; the others follow.
         dialect: ``bash``; other POSIX-like shells are read the same way.
+        kind_of: Tells ordinary commands apart, so that of very many only some of each kind are reported.
 
     Yields:
         Need: A script the source runs; answer with a snapshot of it. Each path is asked once.
@@ -64,12 +72,18 @@ def evaluate(
         The evaluation. Nothing is raised for any source.
     """
 
+    text = encodable(source)
+    plain = plain_commands(text, cwd, first_id)
+    if plain is not None:
+        commands, cwds = plain
+        return Evaluation(commands=commands, parse="complete", issues=(), stdin={}, nested=0, cwds=cwds)
+
     def run(evaluator: Evaluator) -> None:
         shell = Shell(cwd, home)
-        evaluator.source(encodable(source), shell, Site(), None)
+        evaluator.source(text, shell, Site(), None)
         evaluator.start_files(shell)
 
-    return (yield from _rounds(run, home, first_id))
+    return (yield from _rounds(run, home, first_id, kind_of))
 
 
 def evaluate_argv(
@@ -85,12 +99,12 @@ def evaluate_argv(
 
 
 def _rounds(
-    run: Callable[[Evaluator], None], home: str, first_id: int
+    run: Callable[[Evaluator], None], home: str, first_id: int, kind_of: KindOf | None = None
 ) -> Generator[Need, Snapshot, Evaluation]:
     """Evaluate; where that met files it had not seen, ask for them and evaluate again."""
     snapshots: dict[str, Snapshot] = {}
     for _ in range(MAX_ROUNDS):
-        evaluator = Evaluator(home, first_id, snapshots)
+        evaluator = Evaluator(home, first_id, snapshots, kind_of)
         try:
             run(evaluator)
         except Full:

@@ -12,6 +12,10 @@ MAX_COMMANDS = 8_192
 """Commands reported (``fact_limit``); a command repeated word for word in its place counts once."""
 MAX_INERT = 256
 """Commands reported before those that only print or test are left out."""
+MAX_UNSORTED = 1024
+"""Commands reported before ordinary ones of a kind that was met often are left out."""
+MAX_ALIKE = 64
+"""Ordinary commands of one kind that are met often."""
 MAX_LINKED = 64
 """Commands that output of substitutions joins to one pipeline (``fact_limit``)."""
 MAX_ASSIGNMENTS = 16

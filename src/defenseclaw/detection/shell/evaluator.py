@@ -7,16 +7,19 @@ What may or may not run is taken to run: both branches of an ``if``, all arms of
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Hashable, Mapping
 
 from defenseclaw.detection.facts import UNKNOWN, Need, Redirect, Snapshot
 from defenseclaw.detection.shell.bounds import (
+    MAX_ALIKE,
     MAX_ASSIGNED,
     MAX_ASSIGNMENTS,
     MAX_DEPTH,
     MAX_FILES,
     MAX_INERT,
     MAX_TURNS,
+    MAX_UNSORTED,
     MAX_WORDS,
 )
 from defenseclaw.detection.shell.environment import PROFILES, acts, inherited
@@ -71,6 +74,11 @@ _ACCESS = {
 }
 
 
+KindOf = Callable[[str, tuple[str, ...], tuple[Redirect, ...], str], tuple[Hashable, bool] | None]
+"""Program, words, redirections, working directory → what kind of ordinary command that is, and whether it
+only looks at things; None when it is out of the ordinary."""
+
+
 class Streams:
     """What a command's redirections come to."""
 
@@ -90,7 +98,9 @@ class Streams:
 class Evaluator:
     """One evaluation of one source."""
 
-    def __init__(self, home: str, first_id: int, snapshots: Mapping[str, Snapshot]) -> None:
+    def __init__(
+        self, home: str, first_id: int, snapshots: Mapping[str, Snapshot], kind_of: KindOf | None = None
+    ) -> None:
         self.ledger = Ledger(first_id)
         self.missing: dict[str, Need] = {}
         """Files the evaluation would have gone on with."""
@@ -100,6 +110,8 @@ class Evaluator:
         self.user = home.rstrip("/").rpartition("/")[2]
         self.home = home
         self._snapshots = snapshots
+        self._kind_of = kind_of
+        self._alike: Counter[Hashable] = Counter()
         self._programs = Programs(self)
         self._owner = 0
         self._nodes = 0
@@ -232,7 +244,38 @@ class Evaluator:
             stages.append((place.pipe, len(self.ledger.drafts)))
             data = self._node(stage, self.fork(shell), place, data)
         self._join_inner(number, stages)
+        start = stages[0][1]
+        if outer is None and self._are_many_alike(self.ledger.drafts[start:], number):
+            self.ledger.withdraw_pipeline(number, start)
         return data
+
+    def _are_many_alike(self, drafts: list[Draft], number: int = 0) -> bool:
+        """Return whether commands are ordinary ones, alone or in one pipeline, of a kind met often enough.
+
+        Thousands of different harmless commands must not use up the room for what stands behind them.
+        """
+        if self._kind_of is None or len(self.ledger.drafts) <= MAX_UNSORTED:
+            return False
+        kinds: list[Hashable] = []
+        looks = True
+        for draft in drafts:
+            site = draft.site
+            taken = draft.origins or draft.assignments or draft.code or draft.dropped
+            if taken or draft.number != number or site.parent or site.context != "top":
+                return False
+            known = self._kind_of(draft.program, tuple(draft.argv), draft.redirects, draft.cwd)
+            if known is None:
+                return False
+            kinds.append(known[0])
+            looks = looks and known[1]
+        kind = tuple(kinds)
+        self._alike[kind] += 1
+        if self._alike[kind] <= MAX_ALIKE:
+            return False
+        if not looks:
+            self.ledger.issues.add("fact_limit")
+        self.words.spend(-sum(sum(map(len, draft.argv)) + WORD_COST * len(draft.argv) for draft in drafts))
+        return True
 
     def _join_inner(self, number: int, stages: list[tuple[Pipe, int]]) -> None:
         """Let pipelines inside a stage join this one where their output may reach an interpreter.
@@ -443,7 +486,10 @@ class Evaluator:
             self._keep_changes(node.assignments, before, shell)
         if feeds:
             self.ledger.feed_from(draft, feeds)
-        elif len(self.ledger.drafts) > MAX_INERT and draft.program in INERT and self._is_inert(draft):
+        elif len(self.ledger.drafts) > MAX_INERT and (
+            (draft.program in INERT and self._is_inert(draft))
+            or (site.pipe is None and self.ledger.drafts[-1] is draft and self._are_many_alike([draft]))
+        ):
             self.ledger.withdraw(draft)
         return self._store(out, streams, shell) if streams is not None else out
 

@@ -13,7 +13,7 @@ SHELLS = frozenset(
 
 _SHELL_VALUES = frozenset({"--rcfile", "--init-file"})
 _STDIN_PATHS = frozenset({"-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
-_VERSIONED = re.compile(r"(python|pypy|perl|ruby|php|lua|node|tclsh)[\d.]*\Z").match
+VERSIONED = re.compile(r"(python|pypy|perl|ruby|php|lua|node|tclsh)[\d.]*\Z").match
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +116,8 @@ _INLINE: dict[str, _Inline] = {
 }
 _ALIASES = {"pypy": "python", "nodejs": "node", "luajit": "lua", "r": "rscript"}
 _AWKS = frozenset({"awk", "gawk", "mawk", "nawk"})
+INTERPRETERS = frozenset(_INLINE) | frozenset(_ALIASES) | _AWKS
+"""Names of interpreters of other languages; versions may follow them (:data:`VERSIONED`)."""
 _AWK_VALUES = "Fvflio"
 
 
@@ -123,7 +125,7 @@ def other_program(program: str, argv: Sequence[str]) -> Program | None:
     """Return what a non-shell interpreter runs; None when the program is no interpreter."""
     if program in _AWKS:
         return _awk(argv)
-    match = _VERSIONED(program)
+    match = VERSIONED(program)
     name = match[1] if match is not None else program
     inline = _INLINE.get(_ALIASES.get(name, name))
     if inline is None:
@@ -231,6 +233,6 @@ def script_language(content: bytes) -> str:
         names = [name for name in names[1:] if name[:1] != "-" and "=" not in name]
     if not names:
         return "sh"
-    match = _VERSIONED(names[0])
+    match = VERSIONED(names[0])
     name = match[1] if match is not None else names[0]
     return "sh" if name in SHELLS else _LANGUAGES.get(name, name)

@@ -77,6 +77,15 @@ class Ledger:
             self.outputs.pop(draft.id, None)
             self.stdin.pop(draft.id, None)
 
+    def withdraw_pipeline(self, number: int, start: int) -> None:
+        """Take back a pipeline, all commands from place ``start`` on."""
+        for draft in self.drafts[start:]:
+            del self._by_id[draft.id]
+            self.outputs.pop(draft.id, None)
+            self.stdin.pop(draft.id, None)
+        del self.drafts[start:]
+        self._groups.pop(number, None)
+
     def new_pipeline(self) -> int:
         """Return a fresh pipeline number."""
         self._pipelines += 1

@@ -59,7 +59,7 @@ _TEXT_LANGUAGES = frozenset({"eval", "source", "."})
 _PRINTERS = frozenset({"echo", "printf", "eval", "source", "."})
 INERT = frozenset(("echo", "printf", "true", "false", ":", "test", "[", "[[", "sleep", "wait"))
 """Programs that by themselves change nothing and read no file."""
-_SILENT = frozenset(
+SILENT = frozenset(
     _words(
         """
         true false : test [ [[ cd pushd popd export declare local readonly typeset unset shift set trap
@@ -99,7 +99,7 @@ def absolute(path: str, cwd: str) -> str:
 
 def changes_shell(program: str) -> bool:
     """Return whether a program may change the shell it runs in, or files that are run later."""
-    return program in _BUILTINS or program in ("builtin", "command") or base_name(program) in SHELLS
+    return program in BUILTINS or program in ("builtin", "command") or base_name(program) in SHELLS
 
 
 def is_interpreter(program: str) -> bool:
@@ -175,7 +175,7 @@ class Programs:
             return self._alias_use(draft, shell, site, stdin)
         if program in SHELLS:
             return self._shell(draft, shell, site, stdin, stdin_path)
-        builtin = _BUILTINS.get(program)
+        builtin = BUILTINS.get(program)
         if builtin is not None:
             return builtin(self, draft, shell, site, stdin)
         text = None if stdin is None else self.text(stdin)
@@ -217,7 +217,7 @@ class Programs:
 
     def _print(self, draft: Draft, program: str, shell: Shell, stdin: bytes | None) -> bytes | None:
         argv = draft.argv
-        if program in _SILENT:
+        if program in SILENT:
             return b""
         if program == "pwd":
             return f"{shell.cwd}\n".encode("utf-8", "replace") if shell.cwd else None
@@ -596,7 +596,7 @@ class Programs:
         return None
 
 
-_BUILTINS: dict[str, Builtin] = {
+BUILTINS: dict[str, Builtin] = {
     "eval": Programs._eval,
     "source": Programs._source,
     ".": Programs._source,

@@ -577,3 +577,5 @@ _SPECIAL: dict[str, Callable[[Sequence[str], str | None, str], list[Inner]]] = {
     **dict.fromkeys(_CLUSTER_TOOLS, _cluster),
     **dict.fromkeys(_APPLETS, _applet),
 }
+WRAPPERS = frozenset(_SPECIAL) | frozenset(_GRAMMARS)
+"""Programs that run the command given in their own words."""

@@ -6,13 +6,13 @@ Source: seed ``gateway-api`` "Audit"; ``spec/gateway-api.md`` §18.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qs
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from defenseclaw.audit.records import AuditRow, Batch
 from defenseclaw.errors import BadRequest, Conflict, MissingField, StoreUnavailable

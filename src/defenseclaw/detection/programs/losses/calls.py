@@ -26,9 +26,12 @@ _PREVIEWS: Final = frozenset(
         "--check-only",
     }
 )
+_PREVIEW_STARTS: Final = tuple(_PREVIEWS)
 _NOT_A_PREVIEW: Final = frozenset({"none", "false", "no", "0"})
 _MAX_OFFSET: Final = 3
 """Words before the sub-command that may be values of options nobody told us of."""
+_MAX_WORDS: Final = 16
+"""Words of a call that are compared; no row has as many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +45,20 @@ class Call:
     """None of these options."""
     traits: tuple[str, ...]
 
-    def matches(self, act: Act, words: list[str], options: frozenset[str]) -> bool:
-        """Whether a call has the words and options of this row."""
-        if (self.needs and self.needs.isdisjoint(options)) or not self.unless.isdisjoint(options):
-            return False
-        most = min(_MAX_OFFSET, _leading_options(act)) if self.words else 0
-        return any(self._stands_at(words, offset) for offset in range(most + 1))
+    def stands_in(self, words: list[str], leading: int) -> bool:
+        """Whether the words of this row stand in a call, after at most ``leading`` others."""
+        wanted = self.words
+        for offset in range(min(leading, len(words) - len(wanted)) + 1 if wanted else 1):
+            for each, word in zip(wanted, words[offset:] if offset else words, strict=False):
+                if each is not _ANY and word not in each:
+                    break
+            else:
+                return len(words) - offset >= len(wanted)
+        return False
 
-    def _stands_at(self, words: list[str], offset: int) -> bool:
-        if len(words) - offset < len(self.words):
-            return False
-        return all(
-            wanted is _ANY or word in wanted for wanted, word in zip(self.words, words[offset:], strict=False)
-        )
+    def holds_with(self, options: frozenset[str]) -> bool:
+        """Whether a call's options are those that this row asks for."""
+        return not (self.needs and self.needs.isdisjoint(options)) and self.unless.isdisjoint(options)
 
 
 def calls(traits: str, *rows: str) -> tuple[Call, ...]:
@@ -73,6 +77,7 @@ def _row(traits: tuple[str, ...], row: str) -> Call:
             needs.add(part)
         else:
             words.append(_ANY if part == "*" else frozenset(part.split("|")))
+    assert len(words) + _MAX_OFFSET <= _MAX_WORDS, row  # noqa: S101  a row of ours
     return Call(tuple(words), frozenset(needs), frozenset(unless), traits)
 
 
@@ -85,20 +90,24 @@ def options_of(act: Act) -> frozenset[str]:
 def is_preview(act: Act) -> bool:
     """Whether an option of the call says that nothing is to happen."""
     for word in act.words:
-        name, _, value = word.partition("=")
-        if name in _PREVIEWS and value.lower() not in _NOT_A_PREVIEW:
-            return True
+        if word.startswith(_PREVIEW_STARTS):
+            name, _, value = word.partition("=")
+            if name in _PREVIEWS and value.lower() not in _NOT_A_PREVIEW:
+                return True
     return False
 
 
 def apply(act: Act, rows: tuple[Call, ...], operation: str = "delete") -> None:
     """Add the traits of every row that a call has, and the operation they come to."""
-    words = [word.lower() for word in act.operands]
-    options = options_of(act)
+    words = [word.lower() for word in act.operands[:_MAX_WORDS]]
+    leading = min(_MAX_OFFSET, _leading_options(act))
+    options: frozenset[str] | None = None
     for row in rows:
-        if row.matches(act, words, options):
-            act.does(operation)
-            act.is_(*row.traits)
+        if row.stands_in(words, leading):
+            options = options_of(act) if options is None else options
+            if row.holds_with(options):
+                act.does(operation)
+                act.is_(*row.traits)
 
 
 def _leading_options(act: Act) -> int:
