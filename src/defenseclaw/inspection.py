@@ -357,6 +357,23 @@ class Inspector:
         except StoreUnavailable as error:
             log.error("a refused %s hook call could not be recorded: %s", connector, error.message)
 
+    async def unanswerable(self, event: Event, verdict: Verdict) -> Verdict:
+        """Record that a verdict could not be put into the agent's words; return what is answered instead.
+
+        A fault of ours: what was found counts, and the fail mode says what it comes to at least. Never raises.
+        """
+        posture = self._settings.posture(event.connector)
+        rules = self._rules(posture.rule_pack)
+        again = decide(
+            event,
+            (*verdict.findings, fault(f"the answer to {event.connector}")),
+            posture,
+            evaluation_id=random_id(),
+            fix_for=lambda rule_id: fix_of(rules, rule_id),
+        )
+        self._count(event.connector).errors += 1
+        return await self._recorded(event, again, posture, rules, time.perf_counter(), None)
+
     def clean(self, text: str) -> str:
         """Return a text that an agent chose with every secret in it masked.
 
@@ -402,6 +419,21 @@ class Inspector:
         if session is not None:
             after, notes = session.after(verdict)
             verdict = with_changes(verdict, step_idx=after.step_idx, trail=(*verdict.trail, *notes))
+        verdict = await self._recorded(event, verdict, posture, rules, began, after)
+        for listener in self.listeners:
+            listener(event, verdict)
+        return verdict
+
+    async def _recorded(
+        self,
+        event: Event,
+        verdict: Verdict,
+        posture: Posture,
+        rules: RuleSet,
+        began: float,
+        after: SessionState | None,
+    ) -> Verdict:
+        """Commit a verdict's rows and its session's state; return the verdict, or what stands in for it."""
         try:
             batch = rows.batch_for(
                 event,
@@ -417,7 +449,7 @@ class Inspector:
             )
             await self._writer.commit(batch)
         except StoreUnavailable as error:
-            counters.errors += 1
+            self._count(event.connector).errors += 1
             log.error("a verdict could not be recorded: %s", error.message)
             verdict = unrecorded(verdict, posture)
             if after is not None and verdict.action is not Action.BLOCK:
@@ -425,8 +457,6 @@ class Inspector:
         else:
             if after is not None:
                 self._remember(after)
-        for listener in self.listeners:
-            listener(event, verdict)
         return verdict
 
     def _in_session(

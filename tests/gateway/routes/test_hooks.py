@@ -33,7 +33,8 @@ NATIVE = {"X-DefenseClaw-Answer": "native"}
 
 @pytest.mark.parametrize("connector", registry().values(), ids=lambda connector: connector.name)
 async def test_every_connector_with_a_hook_path_has_a_route(house, connector):
-    reply = await house.post(connector.hook_path, {"hook_event_name": "NoSuchEvent"})
+    named = {"X-DefenseClaw-Hook-Event": "NoSuchEvent"}  # not every agent's payload names its event
+    reply = await house.post(connector.hook_path, {"hook_event_name": "NoSuchEvent"}, headers=named)
     assert reply.status_code == 200
     assert reply.json()["action"] == "allow"
     assert house.rows()[0]["connector"] == connector.name
@@ -100,6 +101,27 @@ UNREADABLE = {
     "not an object": b"[]",
     "wrong shape": b'{"tool_input":"a string"}',
 }
+
+
+@pytest.mark.parametrize(("mode", "action"), [("action", "block"), ("observe", "allow")])
+async def test_a_verdict_that_cannot_be_worded_never_lets_the_call_pass(
+    house, enforcing, monkeypatch, mode, action
+):
+    connector = registry()["claudecode"]
+    worded = type(connector).encode
+
+    def fails_first(self, event, verdict):
+        if "INTERNAL-FAULT" not in verdict.rule_ids:
+            raise KeyError("what the verdict holds")
+        return worded(self, event, verdict)
+
+    monkeypatch.setattr(type(connector), "encode", fails_first)
+    asked = enforcing if mode == "action" else house
+    harmless = WIPE | {"tool_input": {"command": "git status"}}
+    reply = await asked.post(CLAUDE, harmless)
+    assert reply.status_code == 200
+    assert (reply.json()["action"], reply.json()["rule_ids"]) == (action, ["INTERNAL-FAULT"])
+    assert len(asked.rows("connector-hook")) == 2
 
 
 class TestUnreadable:

@@ -68,7 +68,13 @@ async def serve(call: Call, connector: Connector) -> Answer:
     event = await _event(call, connector)
     verdict = await call.services.inspector.inspect(event)
     call.correlation = event.correlation
-    answer = connector.encode(event, verdict)
+    try:
+        answer = connector.encode(event, verdict)
+    except Exception as error:
+        # Whatever a verdict trips over here must not let the event pass: the fail mode decides.
+        log.error("%s cannot word a verdict: %s", connector.name, type(error).__name__)
+        verdict = await call.services.inspector.unanswerable(event, verdict)
+        answer = connector.encode(event, verdict)
     if call.header(b"x-defenseclaw-answer").lower() == "native":
         return _native(verdict, answer)
     return _envelope(call, connector, verdict, answer)

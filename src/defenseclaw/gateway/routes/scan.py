@@ -7,9 +7,9 @@ answer. Source: ``spec/gateway-api.md`` §11.1; ``DECISIONS.md`` "Scan rows", "R
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from defenseclaw.audit.identity import random_id
 from defenseclaw.audit.records import Batch
