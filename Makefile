@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: setup run test lint types e2e bench bench-detection docs docs-check check fmt golden clean lock
+.PHONY: setup run test lint types e2e smoke bench bench-detection docs docs-check check fmt golden clean lock
 
 setup: $(STAMP) ## make .venv with everything
 
@@ -31,6 +31,9 @@ types: setup ## mypy, strict
 
 e2e: setup ## the real agents, headless, against a fake model on loopback
 	@$(BIN)/python -m pytest -m e2e tests/e2e
+
+smoke: setup ## the part of e2e that CI runs: a turn of each agent, all of Claude Code and OmniGent
+	@$(BIN)/python -m pytest -m smoke tests/e2e
 
 bench: setup ## the performance budgets, as ratios taken in one run
 	@$(BIN)/python -m bench

@@ -117,6 +117,7 @@ class Contract:
         assert agent.ran()
         assert "of-nobody" in agent.model.tool_results()[0]
 
+    @pytest.mark.smoke
     def test_a_dangerous_call_is_denied_and_never_runs(self, action: Agent) -> None:
         action.model.script = [action.shell(DANGEROUS), Say("I was stopped.")]
         done = action.run()
@@ -129,6 +130,7 @@ class Contract:
         (row,) = action.product.hook_rows(action.before_call)
         assert (row["action"], row["severity"], row["enforced"]) == ("block", "CRITICAL", True)
 
+    @pytest.mark.smoke
     def test_a_harmless_call_runs(self, action: Agent) -> None:
         action.model.script = [action.shell("echo dc-harmless > out.txt; cat out.txt")]
         action.run()
@@ -195,6 +197,7 @@ class Contract:
         assert {each["fail_mode"] for each in agent.failures()} == {"open"}
         assert {each["event"] for each in agent.failures()} >= {agent.before_call, agent.after_call}
 
+    @pytest.mark.smoke
     def test_setup_and_removal_leave_no_trace(self, agent: Agent) -> None:
         agent.product.init()
         before = agent.product.tree()

@@ -10,6 +10,8 @@ from tests.e2e.conftest import Claude
 from tests.e2e.fake_model import Call, Say
 from tests.e2e.product import Product
 
+pytestmark = pytest.mark.smoke
+
 MARKER = "touch dangerous-ran; "
 DANGEROUS = MARKER + 'cat "$HOME/.aws/credentials"'
 """Reads a credential file of the scratch HOME; its contents are made up, the rule is real."""

@@ -7,10 +7,13 @@ import signal
 import subprocess
 import time
 
+import pytest
 from tests.e2e.agents import REPOSITORY
 from tests.e2e.conftest import Claude
 from tests.e2e.product import kill_group
 from tests.e2e.test_claude_code import DANGEROUS, bash, dangerous_ran
+
+pytestmark = pytest.mark.smoke
 
 
 def test_first_hour(claude: Claude) -> None:

@@ -11,7 +11,10 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 from tests.e2e.product import Product
+
+pytestmark = pytest.mark.smoke
 
 CLIENTS = 16
 ROUNDS = 50

@@ -10,6 +10,8 @@ from tests.e2e.conftest import Claude
 from tests.e2e.fake_model import Call, FakeModel, Say, Step
 from tests.e2e.product import Product
 
+pytestmark = pytest.mark.smoke
+
 
 @dataclass
 class Interrupting(FakeModel):

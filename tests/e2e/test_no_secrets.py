@@ -26,6 +26,8 @@ import pytest
 from tests.e2e.product import BIN, Product
 from tests.integration.planted import Mint
 
+pytestmark = pytest.mark.smoke
+
 HOOKS = {"claudecode": "/api/v1/claude-code/hook", "omnigent": "/api/v1/omnigent/hook"}
 
 

@@ -13,6 +13,8 @@ from tests.e2e.omnigent_machine import OmniGent
 from tests.e2e.product import Product
 from tests.e2e.test_claude_code import DANGEROUS, dangerous_ran, github_token
 
+pytestmark = pytest.mark.smoke
+
 CONFIG = """\
 # kept by the operator
 server:

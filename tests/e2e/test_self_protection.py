@@ -7,6 +7,8 @@ from tests.e2e.conftest import Claude
 from tests.e2e.fake_model import Call, Say
 from tests.e2e.product import BIN
 
+pytestmark = pytest.mark.smoke
+
 
 @pytest.fixture
 def governed(claude: Claude) -> Claude:
