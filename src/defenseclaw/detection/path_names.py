@@ -371,6 +371,7 @@ HOME_TREES: Final[dict[str, _Classes]] = {
     **_each("token_file", ".password-store\n.config/op"),
     **_each("keyring", ".local/share/keyrings\nlibrary/keychains\n.local/share/kwalletd"),
     **_each("openclaw_state", ".openclaw"),
+    **_each("agent_credentials", ".openclaw/credentials"),
     **_each(
         "agent_config",
         ".claude/hooks\n.claude/plugins\n.copilot/hooks\n.config/opencode/plugin\n.openclaw/extensions",
@@ -491,7 +492,29 @@ NAMES: Final[dict[str, _Classes]] = {
         .windsurfrules""",
     ),
     **_each("openclaw_config", "openclaw.json"),
+    **_each("agent_credentials", "auth-profiles.json"),
 }
+
+SERVICE_ACCOUNTS: Final = ("service-account", "service_account", "serviceaccount")
+"""Starts of the names that keys of cloud service accounts are saved under, as JSON."""
+SKILL_DIRECTORIES: Final = frozenset({"skills", "workshop-skills"})
+DEFENDER_PREFIXES: Final = (".kill-switch", ".defender-", ".integrity-manifest.sha256")
+DEFENDER_DIRECTORIES: Final = frozenset({".integrity", ".defender-quarantine"})
+DEFENDER_STATE: Final = (
+    ".kill-switch",
+    ".defender-network-whitelist",
+    ".defender-safe-commands",
+    ".defender-rag-allowlist",
+    ".integrity",
+    ".integrity-manifest.sha256",
+)
+DEFENDER_LOGS: Final = (
+    ("logs", "runtime-security"),
+    ("logs", "integrity.log"),
+    ("memory", "security-incidents.md"),
+    ("memory", "security-report-"),
+)
+"""(directory, start of the name) of what the guard of a workspace reports."""
 
 KEY_SUFFIXES: Final = (".key", ".p12", ".pfx", ".jks", ".kdbx", ".keystore", ".ppk")
 SAMPLE_SUFFIXES: Final = (".sample", ".example", ".template", ".dist", ".bak.example", ".md")

@@ -18,6 +18,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from defenseclaw.detection import path_names as names
+from defenseclaw.detection import path_windows as windows
 from defenseclaw.detection.facts import UNKNOWN
 from defenseclaw.detection.terms import CREDENTIAL_CLASSES
 from defenseclaw.vocabulary import HostContext
@@ -27,11 +28,6 @@ MAX_PATH: Final = 4096
 
 _GLOB: Final = frozenset("*?[{")
 _INVISIBLE: Final = re.compile("[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\x00]")
-_VARIABLES: Final = re.compile(
-    r"\$\{?HOME\}?(?=/|$)|%(?:USERPROFILE|HOMEPATH|APPDATA|LOCALAPPDATA|SYSTEMROOT|WINDIR)%"
-    r"|\$\{?env:(?:USERPROFILE|HOME|APPDATA|LOCALAPPDATA|SYSTEMROOT|WINDIR)\}?",
-    re.IGNORECASE,
-)
 _CLIMB: Final = re.compile(r"^(?:\.\./)+")
 _PROC_ALIAS: Final = re.compile(r"^/proc/(?:self|thread-self|\d+|\ufffd)(?:/task/\d+)?/(root|cwd)(/|$)")
 
@@ -53,10 +49,15 @@ def normalize(value: str, *, cwd: str, home: str) -> tuple[str, bool]:
     value = value[:MAX_PATH]
     if value.startswith(("file:", "FILE:")):
         value = _from_file_url(value)
-    if "\\" in value:
+    if "\\" in home or "\\" in cwd:
+        home, cwd = home.replace("\\", "/"), cwd.replace("\\", "/")
+    backslashed = "\\" in value
+    if backslashed:
         value = value.replace("\\", "/")
     if "$" in value or "%" in value:
-        value = _VARIABLES.sub(lambda match: _variable(match[0], home), value)
+        value = windows.with_variables(value, home)
+    if backslashed or value[1:2] == ":":
+        value = windows.plain(value)
     if value.startswith("~"):
         value = _tilde(value, cwd=cwd, home=home)
     known = UNKNOWN not in value
@@ -92,6 +93,8 @@ _REMEMBERED_CHARS: Final = 256
 
 def _classify(normalized: str, cwd: str, home: str, host: HostContext) -> frozenset[str]:
     path = _fold(normalized)
+    if "\\" in home or "\\" in cwd:
+        home, cwd = home.replace("\\", "/"), cwd.replace("\\", "/")
     cwd, home = _fold(cwd), _fold(home)
     out: set[str] = set()
     base, last = path, path.rpartition("/")[2]
@@ -135,17 +138,6 @@ def _from_file_url(value: str) -> str:
         rest = f"/{rest}"
     rest = rest.partition("?")[0]
     return unquote(unquote(rest))
-
-
-def _variable(name: str, home: str) -> str:
-    word = name.strip("${}%").lower().removeprefix("env:")
-    if word == "appdata":
-        return f"{home}/AppData/Roaming"
-    if word == "localappdata":
-        return f"{home}/AppData/Local"
-    if word in ("systemroot", "windir"):
-        return "C:/Windows"
-    return home or UNKNOWN
 
 
 def _tilde(value: str, *, cwd: str, home: str) -> str:
@@ -220,7 +212,7 @@ def _follow_aliases(path: str, cwd: str) -> str:
 def _fold(path: str) -> str:
     if path.isascii():
         path = path.lower()
-        if "\x00" not in path and ":" not in path:
+        if "\x00" not in path and ":" not in path and path[-1:] not in (".", " "):
             return path
     else:
         path = _INVISIBLE.sub("", unicodedata.normalize("NFKC", path)).casefold()
@@ -276,6 +268,8 @@ def _add_worth(out: set[str], path: str, base: str, *, cwd: str) -> None:
     parts = base.split("/")
     if base.startswith(names.LOG_TREES) and _is_core_log(path, parts):
         out.update(("system_log", "core_log"))
+    if "defender_log" in out:
+        return
     if not names.REBUILDABLE.isdisjoint(parts) or path.startswith(names.CACHE_PREFIXES):
         out.add("rebuildable")
     elif cwd and parts[-1] in names.PROJECT_CORE and base == f"{cwd.rstrip('/')}/{parts[-1]}":
@@ -478,6 +472,8 @@ def _own_class(relative: str) -> frozenset[str]:
 
 def _add_home_names(out: set[str], relative: str, *, glob: bool) -> None:
     parts = relative.split("/")
+    if parts[0] == "appdata":
+        windows.add_classes(out, f"/{relative}")
     if glob:
         _add_matches(out, names.HOME_BY_PARTS, parts)
         parts = parts[: next(i for i, part in enumerate([*parts, "*"]) if is_pattern(part))]
@@ -510,7 +506,7 @@ def _add_ssh(out: set[str], name: str) -> None:
 def _add_system_names(out: set[str], path: str, *, glob: bool) -> None:
     if not path.startswith("/"):
         if _has_drive(path):
-            _add_windows_names(out, path)
+            windows.add_classes(out, path)
         return
     if glob:
         _add_matches(out, names.SYSTEM_BY_PARTS, path[1:].split("/"))
@@ -521,22 +517,6 @@ def _add_system_names(out: set[str], path: str, *, glob: bool) -> None:
             out.update(classes)
     if path.endswith(names.SOCKET_SUFFIXES) and path.startswith(("/run/", "/var/run/", "/var/lib/")):
         out.add("container_socket")
-
-
-def _add_windows_names(out: set[str], path: str) -> None:
-    rest = path[2:]
-    if rest.startswith("/windows/system32/config/") and rest.rpartition("/")[2] in (
-        "sam",
-        "security",
-        "system",
-    ):
-        out.add("windows_hive")
-    if "/start menu/programs/startup/" in rest:
-        out.add("autostart")
-    if rest == "/programdata/ssh/administrators_authorized_keys":
-        out.add("authorized_keys")
-    if "/microsoft/credentials/" in rest or "/microsoft/protect/" in rest or "/microsoft/vault/" in rest:
-        out.add("keyring")
 
 
 def _is_fixture(path: str, cwd: str, home: str) -> bool:
@@ -566,10 +546,30 @@ def _add_names(out: set[str], path: str, *, glob: bool) -> None:
         _add_git(out, path)
     elif base == ".git":
         out.add("git_dir")
+    if base.startswith(names.SERVICE_ACCOUNTS) and base.endswith(".json"):
+        words = re.split(r"[._-]", base)
+        if names.ENV_SAMPLES.isdisjoint(words) and names.FIXTURE_PARTS.isdisjoint(words):
+            out.add("cloud_credentials")
     if base in names.BROWSER_FILES and not names.BROWSER_PARTS.isdisjoint(head.split("/")):
         out.add("browser_store")
-    if "skills/" in path:
+    if "skills" in path and not names.SKILL_DIRECTORIES.isdisjoint(path.split("/")):
         out.add("skill_dir")
+    _add_defender(out, path, base, glob=glob)
+
+
+def _add_defender(out: set[str], path: str, base: str, *, glob: bool) -> None:
+    """Add what belongs to the guard of a workspace, by its names: where the workspace is may be unknown."""
+    if "temporary" in out and "workspace" not in out:
+        return
+    parent = path.rpartition("/")[0].rpartition("/")[2]
+    if (
+        base.startswith(names.DEFENDER_PREFIXES)
+        or not names.DEFENDER_DIRECTORIES.isdisjoint(path.split("/"))
+        or (glob and any(_glob_matches(base, name) for name in names.DEFENDER_STATE))
+    ):
+        out.add("defender_state")
+    elif any(parent == folder and base.startswith(name) for folder, name in names.DEFENDER_LOGS):
+        out.add("defender_log")
 
 
 def _add_dotenv(out: set[str], base: str) -> None:

@@ -106,6 +106,8 @@ TRAITS: Final[dict[str, str]] = {
     "service_enable": "makes a service start by itself",
     "service_stop": "stops or disables a service",
     "service_start": "starts or restarts a service now",
+    "volume_formatted": "formats or clears a Windows volume, partition or disk",
+    "autostart_key": "sets a value of the Windows registry that starts a program by itself",
     # containers and namespaces
     "privileged_container": "the container has all privileges",
     "host_root_mount": "the host's / is mounted into the container",
@@ -185,7 +187,9 @@ TRAITS: Final[dict[str, str]] = {
     "self_control": "DefenseClaw's own program changes or switches off protection, allows or approves",
     "self_stop": "ends, stops or disables DefenseClaw's processes or service",
     "self_environment": "changes an environment variable of DefenseClaw",
+    "self_secret": "shows or uses a variable that holds DefenseClaw's token",
     "self_uninstall": "removes DefenseClaw's package or program",
+    "agent_unguarded": "an agent is started, or set up to start, so that it does not read our hooks",
     "agent_control": "an agent's own program changes its plugins, hooks, approvals or settings",
 }
 
@@ -227,7 +231,7 @@ PATH_CLASSES: Final[dict[str, str]] = {
     "hosts_file": "/etc/hosts or resolv.conf",
     "system_log": "a log or accounting file of the system",
     "core_log": "a log that says who did what (syslog, auth.log, wtmp, journal …), or all logs at once",
-    "windows_hive": "SAM, SECURITY or SYSTEM",
+    "windows_hive": "the registry hives SAM, SECURITY or SYSTEM of Windows, which hold password hashes and keys",
     # credentials
     "credential": "holds secrets: the umbrella over every class of this group",
     "ssh_dir": "the .ssh directory of a home or anything in it",
@@ -252,6 +256,8 @@ PATH_CLASSES: Final[dict[str, str]] = {
     "workload_token": "the identity token of a workload",
     "key_file": "a private key or key store by name (*.key, *.p12, *.jks, private *.pem)",
     "keyring": "the key ring or keychain of the desktop",
+    "windows_vault": "what the Credential Manager of Windows stores",
+    "dpapi_key": "keys with which Windows protects stored secrets (DPAPI)",
     "wallet": "a cryptocurrency wallet",
     "named_secret": "a data file whose name says that it holds secrets",
     "agent_credentials": "log-in of an agent (.claude/.credentials.json, .codex/auth.json)",
@@ -269,9 +275,13 @@ PATH_CLASSES: Final[dict[str, str]] = {
     "cognitive_file": "an identity, memory or instruction file of an agent (SOUL.md, CLAUDE.md …)",
     "openclaw_config": "openclaw.json or gateway.json of the active home",
     "agent_settings": "an agent's hook settings or bridge that we guard",
+    "session_directory": "the directory an agent starts our hooks in, or one that holds it, moved or removed",
     "agent_config": "any settings file of an agent",
     "openclaw_state": "below the state directory of OpenClaw",
-    "skill_dir": "below an agent's skills directory",
+    "skill_dir": "an agent's skills directory or anything in it",
+    # the guard of an OpenClaw workspace
+    "defender_state": "what the guard of a workspace obeys: kill switch, lists, baselines, quarantine",
+    "defender_log": "the security log and incident reports of the guard of a workspace",
     # ourselves
     "self_data": "DefenseClaw's data directory or anything in it",
     "self_token": "a token of ours",
@@ -286,6 +296,9 @@ PATH_CLASSES: Final[dict[str, str]] = {
 
 CREDENTIAL_CLASSES: Final = frozenset(
     {
+        "windows_hive",
+        "windows_vault",
+        "dpapi_key",
         "ssh_private_key",
         "aws_credentials",
         "kube_config",
@@ -328,6 +341,7 @@ NETWORK_CLASSES: Final[dict[str, str]] = {
     "userinfo": "the address carries a user name",
     "deceptive": "the user name looks like a host, or the address is parsed differently by "
     "different programs",
+    "lookalike": "the name mixes scripts, or reads like a Latin name that it is not",
     "paste": "a paste or request-capture host",
     "tunnel_host": "a host of a tunnelling service",
     "dns_wildcard": "a name that resolves to the address written in it (nip.io)",

@@ -13,12 +13,15 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
 
-from defenseclaw.detection.programs.base import PathUse, is_url
+from defenseclaw.detection.programs.base import PathUse, is_url, other_reading
+from defenseclaw.detection.shell import environment
 from defenseclaw.detection.text import encodable
+from defenseclaw.detection.urls import OPAQUE
 from defenseclaw.vocabulary import JSON
 
 MAYBE: Final = "maybe"
@@ -26,6 +29,8 @@ MAYBE: Final = "maybe"
 MAX_VALUES: Final = 512
 """Members of the arguments that are looked at."""
 MAX_NESTING: Final = 8
+MAX_VARIABLES: Final = 64
+"""Environment variables of a call that are looked at."""
 MAX_NAME: Final = 256
 """Characters of a tool's name that are looked at."""
 
@@ -160,6 +165,11 @@ _TEXT_KEYS: Final = (
     "data",
     "code_edit",
 )
+_ENVIRONMENT_KEYS: Final = ("env", "environment", "env_vars")
+_VARIABLE: Final = re.compile(r"[A-Za-z_]\w{0,127}", re.ASCII)
+_ADDRESS: Final = re.compile(
+    rf"[\w-]{{1,63}}:\d{{1,5}}(?:[/?#]|\Z)|localhost\b|(?:{'|'.join(sorted(OPAQUE))}):", re.IGNORECASE
+)
 _CWD_KEYS: Final = ("cwd", "workdir", "working_directory", "workingdirectory", "dir_path", "work_dir")
 
 _CLASS_WORDS: Final[dict[str, str]] = {
@@ -282,6 +292,7 @@ _CODE_TOOLS: Final = frozenset(
         "python_exec",
         "python_repl",
         "code_interpreter",
+        "code_execution",
         "execute_code",
         "run_code",
         "jupyter",
@@ -330,7 +341,7 @@ def take_apart(tool: str, args: JSON) -> Call:
     """
     call = Call()
     tool = tool[:MAX_NAME]
-    name = _base_name(tool)
+    name = base_name(tool)
     arguments = _as_object(args)
     if is_shell_tool(tool):
         call.tool_class = "shell"
@@ -367,11 +378,12 @@ def _take_code(call: Call, name: str, arguments: dict[str, Any]) -> bool:
 
 def is_shell_tool(tool: str) -> bool:
     """Whether the tool runs a command line."""
-    return _base_name(tool[:MAX_NAME]) in _SHELL_TOOLS
+    return base_name(tool[:MAX_NAME]) in _SHELL_TOOLS
 
 
 @lru_cache(maxsize=512)
-def _base_name(tool: str) -> str:
+def base_name(tool: str) -> str:
+    """Return a tool's name as tables have it: without its server, lower case, words joined by ``_``."""
     name = tool.rpartition("__")[2] or tool
     name = re.sub(r"[-.:/\s]+", "_", name.strip()).lower()
     name = name.removeprefix("functions_").removeprefix("tools_").removeprefix("default_api_")
@@ -389,6 +401,25 @@ def _as_object(args: JSON) -> dict[str, Any]:
 
 def _take_shell(call: Call, arguments: dict[str, Any], args: JSON) -> None:
     lowered = {str(key).lower(): value for key, value in arguments.items()}
+    _take_command_line(call, lowered, arguments, args)
+    if call.shell and (variables := _variables(lowered)):
+        call.shell = [variables + text for text in call.shell]
+
+
+def _variables(lowered: Mapping[str, Any]) -> str:
+    """Return the assignments that say what the call puts into the environment of its command line."""
+    given: Mapping[Any, Any] = next(
+        (lowered[key] for key in _ENVIRONMENT_KEYS if isinstance(lowered.get(key), Mapping)), {}
+    )
+    return "".join(
+        # What other programs run from a variable they only run when it is handed on to them.
+        f"{'export ' if name in environment.RUN else ''}{name}={_quote(value)}; "
+        for name, value in islice(given.items(), MAX_VARIABLES)
+        if isinstance(name, str) and isinstance(value, str) and _VARIABLE.fullmatch(name)
+    )
+
+
+def _take_command_line(call: Call, lowered: dict[str, Any], arguments: dict[str, Any], args: JSON) -> None:
     for key in _CWD_KEYS:
         if isinstance(lowered.get(key), str):
             call.cwd = lowered[key]
@@ -531,11 +562,12 @@ def _take_values(call: Call, arguments: dict[str, Any], words: frozenset[str]) -
         if count == MAX_VALUES:
             call.limited = True
             break
-        if key in _URL_KEYS and (is_url(value) or "." in value):
-            if value.startswith("file:"):
-                call.paths.append(PathUse(access, value))
+        if key in _URL_KEYS and (is_url(value) or "." in value or _ADDRESS.match(value)):
+            if value[:5].lower() == "file:":
+                # What is fetched from there is read, whatever becomes of it.
+                call.paths.append(PathUse("read" if call.tool_class == "fetch" else access, value))
             else:
-                call.addresses.append((action, value))
+                call.addresses += ((action, each) for each in (value, other_reading(value)) if each)
         elif key in _PATH_KEYS and (not is_url(value) or value.startswith("file:")):
             call.paths.append(PathUse(_keyed_access(key, access, call.tool_class), value))
         elif key in _PATH_KEYS or (is_url(value) and key not in _TEXT_KEYS and " " not in value):
@@ -581,5 +613,9 @@ def _leaves(value: object, key: str = "", depth: int = 0) -> Iterator[tuple[str,
         for name, item in value.items():
             yield from _leaves(item, str(name).lower().replace("-", "_"), depth + 1)
     elif isinstance(value, Sequence):
+        if key in _GENERIC_COMMAND_KEYS and value and all(isinstance(item, str) for item in value):
+            # The words of one command line.
+            yield key, encodable(_join(value))
+            return
         for item in value:
             yield from _leaves(item, key, depth + 1)

@@ -20,6 +20,10 @@ MAX_URL: Final = 8192
 """Characters of a URL that are looked at."""
 
 _SCHEME: Final = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]{0,15}):(?=/|\\|[^0-9])")
+OPAQUE: Final = frozenset(
+    {"about", "blob", "data", "javascript", "mailto", "sms", "tel", "vbscript", "view-source"}
+)
+"""Schemes after which no host follows."""
 _STRIPPED: Final = re.compile(r"[\t\r\n]")
 _DOTS: Final = str.maketrans({"\u3002": ".", "\uff0e": ".", "\uff61": "."})
 _NUMERIC: Final = re.compile(r"^(?:0x[0-9a-f]*|\d+)(?:\.(?:0x[0-9a-f]*|\d+)){0,3}$")
@@ -39,6 +43,15 @@ _PRIVATE: Final = tuple(
     for net in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "0.0.0.0/8", "fc00::/7")
 )
 """Ranges that never leave a site. Those reserved for documentation stand for public ones, and count so."""
+
+_ISATAP: Final = frozenset({0x00005EFE, 0x02005EFE})
+"""What stands before the IPv4 address in an interface identifier of RFC 5214."""
+_EAST_ASIAN: Final = frozenset({"CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "HANGUL", "BOPOMOFO"})
+_LATIN_SHAPED: Final = frozenset(
+    "\u0430\u0441\u0435\u043e\u0440\u0445\u0443\u0456\u0458\u0455\u04bb\u0501\u051b\u051d\u04cf"
+    "\u03bf\u03b1\u03bd\u03c1\u03c5\u03b9\u03ba"
+)
+"""Small Cyrillic and Greek letters that look like Latin ones."""
 
 _LOCAL_SUFFIXES: Final = (".local", ".lan", ".internal", ".home.arpa", ".test", ".corp", ".intranet", ".home")
 _METADATA_NAMES: Final = frozenset(
@@ -108,6 +121,7 @@ _SINKS: Final = frozenset(
         "requestinspector.com",
     }
 )
+_SINK_OF_ANY_DOMAIN: Final = re.compile(r"(?:^|\.)(?:pastebin|dpaste|requestbin)\.[a-z]{2,12}$")
 _TUNNELS: Final = frozenset(
     {
         "ngrok.io",
@@ -181,7 +195,8 @@ def parse(
         control_ports: Loopback ports whose addresses get the class ``control``.
 
     Returns:
-        None when there is no host in it.
+        None when there is no host in it. An address of a scheme that has no host (``javascript:``, ``data:``)
+        comes back with an empty one.
     """
     raw = value[:MAX_URL].strip("\x00\x01\x02\x03\x04\x05\x06\x07\x08\t\n\x0b\x0c\r\x0e\x0f \x1f")
     text = _STRIPPED.sub("", raw)
@@ -189,6 +204,8 @@ def parse(
     if text != raw:
         classes.add("deceptive")
     match = None if _BARE_V6.match(text) else _SCHEME.match(text)
+    if match and match[1].lower() in OPAQUE:
+        return _opaque(match[1].lower(), raw)
     if match and (text[match.end()] in "/\\" or "@" not in text) and not _looks_like_host_port(text):
         scheme, text = match[1].lower(), text[match.end() :]
     if text.startswith(("unix:", "/")) and scheme == "unix":
@@ -249,6 +266,19 @@ def _unix(text: str, raw: str) -> Address:
         url=raw,
         scope="loopback",
         classes=frozenset({"unix_socket", "loopback"}),
+        external=False,
+    )
+
+
+def _opaque(scheme: str, raw: str) -> Address:
+    return Address(
+        scheme=scheme,
+        host="",
+        port=0,
+        path="",
+        url=raw[:2048],
+        scope="unknown",
+        classes=frozenset(),
         external=False,
     )
 
@@ -337,7 +367,7 @@ def _canonical_v6(host: str, classes: set[str]) -> str:
 
 
 def _embedded_v4(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    """Return the IPv4 address that an IPv6 one stands for (mapped, compatible, NAT64, 6to4, Teredo)."""
+    """Return the IPv4 address in an IPv6 one (mapped, compatible, NAT64, 6to4, Teredo, ISATAP)."""
     number = int(address)
     if address.ipv4_mapped is not None:
         return address.ipv4_mapped
@@ -348,6 +378,8 @@ def _embedded_v4(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None
     if number >> 32 == 0 and number > 0xFFFF:
         return ipaddress.IPv4Address(number)
     if number >> 32 == 0x0064FF9B << 64 or number >> 80 == 0x0064FF9B0001:
+        return ipaddress.IPv4Address(number & 0xFFFFFFFF)
+    if (number >> 32) & 0xFFFFFFFF in _ISATAP:
         return ipaddress.IPv4Address(number & 0xFFFFFFFF)
     return None
 
@@ -392,15 +424,33 @@ def _name_scope(host: str, path: str, classes: set[str]) -> str:
     classes.add("name")
     if host.endswith(_LOCAL_SUFFIXES) or "." not in host:
         classes.add("private")
-    if _is_listed(host, _SINKS):
+    if _is_listed(host, _SINKS) or _SINK_OF_ANY_DOMAIN.search(host):
         classes.add("paste")
     elif _is_listed(host, _TUNNELS):
         classes.add("tunnel_host")
+    if (not host.isascii() or "xn--" in host) and any(map(_mixes_scripts, host.split("."))):
+        classes.add("lookalike")
     if host.endswith(".onion"):
         classes.add("onion")
     if host == "raw.githubusercontent.com" and _RAW_COMMIT.match(path):
         classes.add("raw_commit")
     return "unknown"
+
+
+def _mixes_scripts(label: str) -> bool:
+    """Whether a label of a name has letters of scripts that no language writes together, or only ones that
+    look like Latin letters (UTS 39, "highly restrictive")."""
+    if label.startswith("xn--"):
+        try:
+            label = label[4:].encode("ascii").decode("punycode")
+        except UnicodeError:
+            return False
+    letters = [char for char in label[:63] if char.isalpha()]
+    if letters and not _LATIN_SHAPED.issuperset(letters):
+        scripts = {unicodedata.name(char, "").partition(" ")[0] for char in letters}
+        others = scripts - _EAST_ASIAN
+        return len(others) > 1 or (others != scripts and not others <= {"LATIN"})
+    return bool(letters)
 
 
 def _is_listed(host: str, domains: frozenset[str]) -> bool:

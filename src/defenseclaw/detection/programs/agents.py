@@ -98,6 +98,13 @@ def _ours(act: Act) -> None:
             act.is_("self_stop")
 
 
+def _monitor(act: Act) -> None:
+    """Describe the shim of our checks that ``install-shims`` puts beside a skill."""
+    if act.operand(0).lower() == "kill-switch" and act.operand(1).lower() != "check":
+        act.does("config_change", "policy_bypass")
+        act.is_("self_control")
+
+
 def _openclaw(act: Act) -> None:
     words = [word.lower() for word in act.operands]
     text = " ".join(words[:3])
@@ -169,13 +176,48 @@ def _agent(act: Act) -> None:
         act.is_("agent_control")
         if "defenseclaw" in text:
             act.is_("self_control")
-    if re.search(
-        r"disableallhooks\W{1,16}true|--no-hooks|--bare\b|hooks\.enabled=false|features\.hooks=false|"
-        r"--setting-sources[ =](?!\S*user)",
-        text,
-    ):
+    if _is_without_hooks(act):
         act.does("policy_bypass")
-        act.is_("agent_control", "self_control")
+        act.is_("agent_control", "agent_unguarded")
+
+
+_ALL_HOOKS_OFF: Final = re.compile(r"disableallhooks\W{1,16}true", re.IGNORECASE)
+_CODEX_OVERRIDE: Final = re.compile(
+    r"(?:profiles\.[\w-]+\.)?features(?:\.(?:codex_)?hooks=false|=\{.*\b(?:codex_)?hooks=false)"
+    r"|hooks[.=]|allow_managed_hooks_only=true"
+)
+_ODD: Final = re.compile(r"[\s\"']")
+_NO_HOOKS: Final[dict[str, tuple[str, ...]]] = {
+    "claude": ("--bare",),
+    "codex": ("--ignore-user-config",),
+    "opencode": ("--pure",),
+    "hermes": ("--safe-mode", "--ignore-user-config"),
+}
+"""Options with which an agent reads no hooks of its user."""
+_SUBCOMMANDS: Final[dict[str, frozenset[tuple[str, ...]]]] = {
+    "codex": frozenset({("features", "disable", "hooks"), ("features", "disable", "codex_hooks")}),
+    "gemini": frozenset({("hooks", "disable-all")}),
+}
+
+
+def _is_without_hooks(act: Act) -> bool:
+    """Whether an agent is started, or told to start from now on, without the hooks of its user."""
+    program = act.program
+    if act.has("--no-hooks", *_NO_HOOKS.get(program, ())):
+        return True
+    if any(_ALL_HOOKS_OFF.search(value) for value in (*act.all("--settings"), " ".join(act.operands[:8]))):
+        return program != "claude" or act.has("--settings") or act.operand(0) == "config"
+    if program == "claude":
+        return any("user" not in value.lower() for value in act.all("--setting-sources"))
+    if tuple(word.lower() for word in act.operands[:3]) in _SUBCOMMANDS.get(program, ()):
+        return True
+    if program == "codex":
+        given = (_ODD.sub("", value).lower() for value in act.all("-c"))
+        off = {value.lower() for value in act.all("--disable")}
+        return any(map(_CODEX_OVERRIDE.match, given)) or not off.isdisjoint({"hooks", "codex_hooks"})
+    if program == "gemini":
+        return tuple(act.operands[:2]) == ("hooks", "disable") and act.has("--all")
+    return program == "copilot" and act.has("--config-dir")
 
 
 _OURS: Final = grammar(
@@ -184,37 +226,37 @@ _OURS: Final = grammar(
     "--show-values --yes,-y --json --force"
 )
 
+_OTHERS: Final = (
+    "-p= -m,--model= -s,--sandbox= -a,--ask-for-approval= -c,--config= --permission-mode= "
+    "--approval-mode= -y -C="
+)
+_AGENTS: Final[dict[str, str]] = {
+    # Of Claude Code -p and -c take no value: what follows is the next option or the prompt.
+    "claude": "-p,--print -c,--continue --model= --settings= --setting-sources= --permission-mode= "
+    "--add-dir= --system-prompt= --append-system-prompt= --output-format= --input-format= --mcp-config= "
+    "--agents= --session-id= --allowedTools= --disallowedTools= --tools= --fallback-model= --max-turns=",
+    "codex": "-c,--config= -p,--profile= -m,--model= -s,--sandbox= -a,--ask-for-approval= -C,--cd= "
+    "-i,--image= --enable= --disable= --add-dir= -o,--output-last-message= --output-schema= --color=",
+    "gemini": "-p,--prompt= -i,--prompt-interactive= -m,--model= --approval-mode= -e,--extensions= "
+    "-o,--output-format= --include-directories= -r,--resume= -y,--yolo -s,--sandbox -d,--debug --all",
+    "copilot": "-p,--prompt= --model= --agent= --config-dir= --add-dir= --allow-tool= --deny-tool= "
+    "--log-dir= --resume=",
+    "opencode": "-m,--model= -s,--session= --agent= --prompt= -f,--file= --port= --hostname= -c,--continue",
+    "openhands": "-t,--task= -f,--file= --resume=",
+    "hermes": "-p,--profile= -m,--model= -q,--query= -z= -t,--toolsets= -s,--skills= --provider= "
+    "-r,--resume=",
+    "omnigent": "--config= --model= -m=",
+    **dict.fromkeys(
+        ("cursor-agent", "aider", "goose", "amp", "qwen", "q", "windsurf", "droid", "crush", "agy"), _OTHERS
+    ),
+}
+"""Agents → their options, as far as they matter."""
+
 PROGRAMS: Final[dict[str, Program]] = {
     "defenseclaw": Program(_OURS, _ours),
     "defenseclaw-gateway": Program(_OURS, _ours),
+    "runtime-monitor.sh": Program(grammar(), _monitor),
     "openclaw": Program(grammar("--json --profile="), _openclaw),
     "clawhub": Program(grammar(), _skill_hub),
-    **{
-        name: Program(
-            grammar(
-                "-p= -m,--model= -s,--sandbox= -a,--ask-for-approval= -c,--config= "
-                "--permission-mode= --approval-mode= -y -C="
-            ),
-            _agent,
-        )
-        for name in (
-            "claude",
-            "codex",
-            "gemini",
-            "copilot",
-            "cursor-agent",
-            "opencode",
-            "openhands",
-            "hermes",
-            "aider",
-            "goose",
-            "amp",
-            "qwen",
-            "q",
-            "windsurf",
-            "droid",
-            "crush",
-            "agy",
-        )
-    },
+    **{name: Program(grammar(spec), _agent) for name, spec in _AGENTS.items()},
 }

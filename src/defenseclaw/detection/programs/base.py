@@ -153,6 +153,8 @@ class Act:
         """Add an address."""
         if value and value != "-":
             self.addresses.append(AddressUse(action, value, scheme, port, classes))
+            if other := other_reading(value):
+                self.addresses.append(AddressUse(action, other, scheme, port, classes))
 
     def preview(self) -> None:
         """Say that this call changes nothing: whatever it would touch is taken back."""
@@ -254,6 +256,19 @@ def is_stand_in_device(value: str) -> bool:
 
 
 _STAND_IN_DEVICE: Final = re.compile(r"/dev/(?:(?:sd|hd|vd|xvd)[A-Z]|nvme[A-Z0]n[A-Z]|disk[A-Z])\w*")
+
+
+def other_reading(value: str) -> str:
+    """Return how clients by RFC 3986 read a URL with ``\\`` before ``@``; empty when all read it alike.
+
+    To browsers the backslash ends the host, to curl and most libraries all before the ``@`` is a user name.
+    """
+    scheme, mark, rest = value.partition("://")
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0] if mark and "\\" in rest else ""
+    user, at, _ = authority.rpartition("@")
+    if not at or "\\" not in user:
+        return ""
+    return f"{scheme}://{user.replace(chr(92), '%5C')}{rest[len(user) :]}"
 
 
 def is_url(value: str) -> bool:

@@ -175,7 +175,7 @@ def _delete(act: Act) -> None:
 
 
 def _shred(act: Act) -> None:
-    act.does("write", "disk_write")
+    act.does("write")
     act.touch("write", act.operands)
     if act.has("-u"):
         act.does("delete")
@@ -536,6 +536,12 @@ def _noise(act: Act) -> None:
     """Say nothing: the operands are no paths."""
 
 
+def _manual(act: Act) -> None:
+    for pager in act.all("-P"):
+        act.is_("shell_escape")
+        act.nested.append(pager)
+
+
 def _change_directory(act: Act) -> None:
     act.touch("metadata", act.operands[:1])
 
@@ -625,11 +631,7 @@ _READERS: Final = {
     "pr": "",
     "paste": "-d= -s",
     "join": "-t= -1= -2= -o=",
-    "zcat": "",
     "zless": "",
-    "bzcat": "",
-    "xzcat": "",
-    "zstdcat": "",
     "lz4cat": "",
     "look": "",
     "glow": "",
@@ -664,7 +666,7 @@ PROGRAMS: Final[dict[str, Program]] = {
     },
     "less": Program(grammar("-p= -o= -x= -j="), _pager),
     "most": Program(grammar(), _pager),
-    "man": Program(grammar("-P= -s="), _noise),
+    "man": Program(grammar("-P,--pager= -s="), _manual),
     "xxd": Program(grammar("-r,--reverse -p,--plain -l= -s= -c= -g= -u -i"), _codec),
     "od": Program(grammar("-A= -t= -N= -j= -w= -c -x"), _reader(transform=True)),
     "hexdump": Program(grammar("-e= -f= -n= -s= -C -v"), _reader(transform=True)),

@@ -88,6 +88,9 @@ class FlowFinder:
         if not any(map(_may_flow, steps)):
             return
         self._commands = {step.command.id: step for step in steps}
+        for step in steps:
+            if step.command.program == "eval" and "dynamic_code" in step.act.traits:
+                _mark_local_setup(step, steps)
         groups: dict[int, list[Step]] = {}
         for step in steps:
             # Single commands are groups of their own, under a key no pipeline has.
@@ -342,6 +345,33 @@ def _may_flow(step: Step) -> bool:
         or command.context == "substitution"
         or any(role for _, role in step.paths)
     )
+
+
+_LOCAL_SETUP: Final[Mapping[str, frozenset[str]]] = {
+    **dict.fromkeys(("pyenv", "rbenv", "nodenv", "starship", "zoxide"), frozenset({"init"})),
+    **dict.fromkeys(("ssh-agent", "dircolors", "lesspipe"), frozenset()),
+    "brew": frozenset({"shellenv"}),
+    "conda": frozenset({"shell.bash", "shell.zsh", "shell.posix", "shell.fish"}),
+    "direnv": frozenset({"export", "hook"}),
+    "fnm": frozenset({"env"}),
+}
+"""Tools that print settings of this shell to be evaluated → the verbs that do; none: without any."""
+
+
+def _mark_local_setup(step: Step, steps: Sequence[Step]) -> None:
+    """Mark an ``eval`` of nothing but what well-known local set-up tools print."""
+    printers = [
+        each.command
+        for each in steps
+        if each.command.parent == step.command.id and each.command.context == "substitution"
+    ]
+    if printers and all(
+        each.program in _LOCAL_SETUP
+        and each.complete
+        and (not _LOCAL_SETUP[each.program] or not _LOCAL_SETUP[each.program].isdisjoint(each.argv[1:2]))
+        for each in printers
+    ):
+        step.act.is_("local_setup")
 
 
 def _fed_command(group: list[Step]) -> int:

@@ -8,7 +8,6 @@ string is taken as touching it when the text also calls something that could.
 from __future__ import annotations
 
 import re
-from base64 import b64decode
 from typing import Final
 
 from defenseclaw.detection.facts import UNKNOWN
@@ -43,14 +42,6 @@ _SHELL: Final = grammar(
     "-c,--command=! -o= -O= --rcfile,--init-file= -i,--interactive -l,--login -s -n,--no-execute -x "
     "-e -u -v -f -p "
     "--norc --noprofile --posix --pretty-print",
-    stop=True,
-)
-_POWERSHELL: Final = grammar(
-    "-command,-c,-com,-comm,-comma,-comman=! "
-    "-encodedcommand,-e,-ec,-en,-enc,-enco,-encod,-encode,-encoded= -file,-f=! "
-    "-executionpolicy,-ep,-ex= -windowstyle,-w= -nologo -noprofile,-nop -noninteractive,-noni -version= "
-    "-workingdirectory,-wd= -sta -mta -inputformat= -outputformat=",
-    words=True,
     stop=True,
 )
 INSPECTED: Final = frozenset({"python", "perl", "ruby", "node", "php", "lua", "r", "applescript"})
@@ -110,6 +101,9 @@ _SOCKET: Final = re.compile(
     r"\bsocket\b|\bTCPSocket\b|fsockopen|net\.(?:connect|Socket|createConnection)|IO::Socket|http\.client|urllib|requests\.|"
     r"\bfetch\s*\(|https?\.(?:get|request)|urlopen|Net::HTTP|open-uri|LWP|file_get_contents\s*\(\s*['\"]https?:|axios"
 )
+_HOST_AND_PORT: Final = re.compile(
+    r"(?:\"([\w.:-]{1,255})\"|'([\w.:-]{1,255})')\s{0,8},\s{0,8}['\"]?(\d{1,5})\b", re.ASCII
+)
 _ATTACH: Final = re.compile(
     r"dup2|pty\.spawn|/bin/(?:ba|z|da)?sh|cmd\.exe|stdin\.pipe|spawn\(['\"](?:ba)?sh|exec\s*\{?['\"]/bin"
 )
@@ -155,7 +149,7 @@ _FORKS: Final = re.compile(
     r"fork\s*(?:\(\s*\))?\s*while\s+(?:fork|1|True)|loop\s*\{\s*fork|while\s*\(?\s*(?:1|True|true)\s*\)?\s*[:{]?\s*(?:os\.)?fork"
 )
 _EFFECT_WORDS: Final = re.compile(
-    r"\b(?:open|import|require|exec|eval|system|spawn|fork|unlink|socket|fetch|File|IO|Dir|Kernel|os|subprocess|shutil|"
+    r"\b(?:open|import|require|exec|eval|system|spawn|fork|unlink|socket|fetch|File|FileUtils|IO|Dir|Kernel|os|subprocess|shutil|"
     r"write|rename|load|use|readfile|lines|connect|http|net|fs|process|__\w+__|getattr|globals|compile|popen)\b|`|qx|%x|<[A-Z$]"
 )
 _MODULE_FILTERS: Final = frozenset(
@@ -195,51 +189,6 @@ def _shell(act: Act) -> None:
 def is_stream(operand: str) -> bool:
     """Whether a file operand is the output of a process substitution."""
     return operand == UNKNOWN or operand.startswith("/dev/fd/")
-
-
-def _powershell(act: Act) -> None:
-    act.is_("interpreter", "shell")
-    act.does("execute")
-    act.language = "powershell"
-    if act.has("-encodedcommand"):
-        act.is_("encoded_command", "inline_code", "runs_decoded")
-        act.code = _decoded(act.value("-encodedcommand"))
-    elif act.has("-command") or (act.operands and not act.has("-file")):
-        act.is_("inline_code")
-        act.code = act.value("-command") or " ".join(act.operands)
-        if act.code == "-":
-            act.stdin = "code"
-        act.code = " ".join([act.code, *act.operands]) if act.has("-command") else act.code
-    elif act.has("-file"):
-        act.is_("script_file")
-        act.touch("execute", act.all("-file"), "code")
-    else:
-        act.is_("stdin_code")
-        act.stdin = "code"
-    act.args = "code"
-    if act.code:
-        # Simple commands look the same to the shell's evaluation, but for the separator of paths.
-        act.nested.append(act.code.replace("\\", "/"))
-
-
-def _decoded(text: str) -> str:
-    """Return the command line of ``-EncodedCommand``: base64 of UTF-16; empty when it is neither."""
-    try:
-        return b64decode(text, validate=True).decode("utf-16-le")[:MAX_INLINE]
-    except ValueError:
-        return ""
-
-
-def _cmd(act: Act) -> None:
-    act.is_("interpreter", "shell")
-    act.does("execute")
-    act.language = "cmd"
-    words = [word.lower() for word in act.operands]
-    for switch in ("/c", "/k"):
-        if switch in words:
-            act.is_("inline_code")
-            act.code = " ".join(act.operands[words.index(switch) + 1 :])
-    act.args = "code"
 
 
 def language_of(program: str) -> tuple[str, str]:
@@ -341,9 +290,11 @@ def inspect_code(act: Act, code: str, language: str) -> None:
     if _SOCKET.search(code):
         act.is_("socket_code")
         sends = _SEND.search(code) is not None
+        ports = {match[1] or match[2]: int(match[3]) for match in _HOST_AND_PORT.finditer(folded)}
         for text in strings:
             if is_url(text) or _is_address(text):
-                act.talk("upload" if sends else "connect", text, "http" if is_url(text) else "tcp")
+                scheme = "http" if is_url(text) else "tcp"
+                act.talk("upload" if sends else "connect", text, scheme, ports.get(text, 0))
         if _ATTACH.search(code) and not _FETCH.search(code):
             act.is_("shell_to_network")
         if sends:
@@ -413,6 +364,7 @@ def _is_file(text: str) -> bool:
     return (
         not is_url(text)
         and " " not in text.strip()
+        and re.fullmatch(r"\d{1,3}(?:\.\d{1,3}){3}", text) is None
         and (
             text.startswith(("/", "~", "."))
             or "/" in text
@@ -466,7 +418,9 @@ def _export(act: Act) -> None:
     names = [word.partition("=")[0] for word in act.operands]
     if any(name in LOADER_VARIABLES or name.startswith("DYLD_") for name in names):
         act.is_("loader_variable")
-    if (act.has("-p") or not act.operands) and act.program != "alias":
+    # ``declare -a`` and ``declare -f`` are about arrays and functions, also where their value was taken in.
+    others = act.has("-a", "-A", "-f")
+    if (act.has("-p") or not (act.operands or others)) and act.program != "alias":
         act.does("environment_read")
         act.emits.append("environment")
     if "HISTFILE" in names or any(
@@ -570,9 +524,6 @@ def _grammar_of(name: str) -> Grammar:
 
 PROGRAMS: Final[dict[str, Program]] = {
     **{name: Program(_SHELL, _shell) for name in _SHELL_NAMES},
-    "pwsh": Program(_POWERSHELL, _powershell),
-    "powershell": Program(_POWERSHELL, _powershell),
-    "cmd": Program(grammar(), _cmd),
     **{
         name: Program(_grammar_of(name), _interpreter, frozenset())
         for name in (*_LANGUAGES, "python2", "python3", "pypy3", "perl5")

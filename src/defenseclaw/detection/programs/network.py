@@ -403,6 +403,23 @@ def _telnet(act: Act) -> None:
     act.talk("connect", act.operand(0), "tcp", _port(act.operand(1)) or 23)
 
 
+_KEYGEN: Final = grammar(
+    "-t= -f= -N= -C= -b= -P= -q -y -p -e -i -c -l -B -F= -R= -H -Y= -s= -I= -n= -V= -z= -a= -A -D= -m= -O= -Z="
+)
+
+
+def _keygen(act: Act) -> None:
+    """Describe ssh-keygen: only showing, converting or changing a key reads one."""
+    if act.has("-y", "-e", "-p", "-c"):
+        act.does("read")
+        act.touch("read", act.all("-f"), "stdout")
+    elif act.has("-s"):
+        act.does("read")
+        act.touch("read", act.all("-s"))
+    else:
+        act.touch("metadata", act.all("-f"))
+
+
 def _scanner(act: Act) -> None:
     act.does("network_scan")
     targets = [*act.operands, *act.all("--range", "-host", "-a")]
@@ -537,8 +554,9 @@ def _mail(act: Act) -> None:
 
 
 def _server(act: Act) -> None:
+    port = (act.value("-l") or act.value("-p")).rpartition(":")[2]
     act.does("listen")
-    act.talk("listen", "0.0.0.0", "http", 0)  # noqa: S104 -- named, not bound
+    act.talk("listen", "0.0.0.0", "http", int(port) if re.fullmatch(r"[0-9]{1,5}", port) else 0)  # noqa: S104 -- named, not bound
 
 
 def _sniffer(act: Act) -> None:
@@ -623,6 +641,7 @@ PROGRAMS: Final[dict[str, Program]] = {
     "nc.openbsd": Program(_NC, _netcat),
     "nc.traditional": Program(_NC, _netcat),
     "socat": Program(grammar("-T= -t= -b= -L= -W= -lf= -d -v -x -u -U"), _socat, frozenset({"-V", "-h"})),
+    "ssh-keygen": Program(_KEYGEN, _keygen),
     "telnet": Program(grammar("-l="), _telnet),
     **{
         name: Program(_NMAP, _scanner)

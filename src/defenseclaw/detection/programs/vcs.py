@@ -167,10 +167,12 @@ def _push(act: Act, sub: Act) -> None:
         act.is_("no_verify")
     forced = [word for word in sub.operands[1:] if word.startswith("+")]
     leased = any(option.startswith("--force") for option in sub.options)
+    says_what_is_there = any(":" in lease for lease in sub.all("--force-with-lease"))
     if sub.has("-f", "--mirror") or forced or leased:
         act.is_("history_rewrite", "destructive_vcs", "force")
     # A lease guards what others pushed since the last fetch; of a branch that all work from it is not enough.
-    if sub.has("-f", "--mirror") or forced or (leased and any(map(_is_shared, sub.operands[1:]))):
+    to_shared = leased and not says_what_is_there and any(map(_is_shared, sub.operands[1:]))
+    if sub.has("-f", "--mirror") or forced or to_shared:
         act.is_("remote_overwritten")
     if sub.has("-d", "--prune") or any(word.startswith(":") for word in sub.operands[1:]):
         act.is_("destructive_vcs", "remote_branch_lost")

@@ -12,16 +12,26 @@ _RUNTIME: Final = (
     *calls(
         "volumes_lost", "volume rm|remove|prune", "system prune --volumes", "system reset", "volume rm|prune"
     ),
-    *calls("volumes_lost", "compose down -v", "compose down --volumes", "compose rm -v", "machine rm|reset"),
+    *calls("volumes_lost", "machine rm|reset"),
     *calls("containers_lost", "system prune", "container prune", "image prune -a", "image prune --all"),
     *calls("containers_lost", "pod prune", "pod rm --all", "rm --all", "rmi --all", "rm -a", "rmi -a"),
     *calls("workloads_lost", "stack rm|remove|down", "service rm|remove", "node rm|remove --force"),
     *calls("workloads_lost", "swarm leave --force", "swarm leave -f", "secret rm|remove", "config rm|remove"),
 )
-_COMPOSE: Final = calls("volumes_lost", "down -v", "down --volumes", "rm -v")
+
+
+def _compose(act: Act) -> None:
+    """Describe Docker Compose, whose own options may stand before the sub-command."""
+    goes = not {"down", "rm"}.isdisjoint(act.operands)
+    if goes and ("--volumes" in act.words or _has_flags(act, "v")):
+        act.does("delete")
+        act.is_("volumes_lost")
 
 
 def _runtime(act: Act) -> None:
+    if act.operands[:1] == ["compose"]:
+        _compose(act)
+        return
     apply(act, _RUNTIME)
     words = act.operands
     if words[:1] in (["rm"], ["rmi"]) or words[:2] in (["container", "rm"], ["image", "rm"]):
@@ -112,7 +122,7 @@ def _key_value_store(act: Act) -> None:
 
 TABLE: Final[dict[str, Describe]] = {
     **dict.fromkeys(("docker", "podman", "nerdctl", "finch", "buildah"), _runtime),
-    **dict.fromkeys(("docker-compose", "podman-compose"), _rows(_COMPOSE)),
+    **dict.fromkeys(("docker-compose", "podman-compose"), _compose),
     **dict.fromkeys(("kubectl", "oc", "microk8s", "kubecolor"), _cluster),
     "helm": _rows(_HELM),
     "helmfile": _rows(calls("workloads_lost", "destroy|delete")),
