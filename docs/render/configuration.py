@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from defenseclaw.config.keys import ANY, Key, all_keys
+from defenseclaw.config.keys import Key, all_keys
 from defenseclaw.config.load import RESTART_ONLY
 from defenseclaw.config.paths import DataDir
 from docs.render.markdown import block, code, first_sentence, page, table
@@ -19,6 +19,10 @@ ENVIRONMENT = {
         "Gateway token. A name in `gateway.token_env` wins over it; the environment wins over `.env`.",
     ),
     "OPENCLAW_GATEWAY_TOKEN": (BOTH, "The same under its older name."),
+    "DEFENSECLAW_LLM_KEY": (
+        "gateway",
+        "Key of the model that judges, unless `llm.api_key_env` names another; wins over `.env`.",
+    ),
     "DEFENSECLAW_RUN_ID": ("gateway", "Run id on every row; default: a new one per process."),
     "DEFENSECLAW_JSONL_DISABLE": ("gateway", "`1`: do not write `gateway.jsonl`."),
     "DEFENSECLAW_FAIL_MODE": (
@@ -41,6 +45,9 @@ ENVIRONMENT = {
     "NO_COLOR": ("`defenseclaw`", "Print without colour."),
 }
 """Name → who reads it, what it does."""
+
+_UNSET = {"guardrail.hook_fail_mode": "by mode", "llm.provider": "none"}
+"""What stands in for the default of keys that have none and inherit nothing."""
 
 NAMED_FILES = (
     "env_file", "audit_db", "journal", "log_file", "pid_file", "hooks", "backups", "hook_failures",
@@ -108,7 +115,7 @@ def _row(key: Key) -> tuple[str, str, str, str]:
 
 def _default(key: Key) -> str:
     if key.default is None:
-        return "inherited" if ANY in key.path else "by mode"
+        return _UNSET.get(key.path, "inherited")
     if isinstance(key.default, bool):
         return code("true" if key.default else "false")
     return "empty" if key.default in ("", []) else code(str(key.default))

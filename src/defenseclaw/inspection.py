@@ -22,11 +22,11 @@ import os
 import stat
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from dataclasses import replace as with_changes
 from functools import lru_cache
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from defenseclaw.audit import rows
 from defenseclaw.audit.identity import random_id
@@ -58,6 +58,9 @@ from defenseclaw.vocabulary import (
     Verdict,
 )
 
+if TYPE_CHECKING:
+    from defenseclaw.judging.lane import Opinion
+
 log = logging.getLogger(__name__)
 
 MAX_SCANS = 8
@@ -78,6 +81,30 @@ class Settings(Protocol):
 
     def posture(self, connector: str) -> Posture:
         """Return what holds for one connector; the empty name asks for the global posture."""
+        ...
+
+
+class Judges(Protocol):
+    """The judge lane, when it is on."""
+
+    async def opinion(
+        self,
+        event: Event,
+        found: Detection,
+        posture: Posture,
+        *,
+        find: Callable[[str], Iterable[tuple[int, int]]],
+        elapsed_s: float,
+    ) -> Opinion | None:
+        """See :meth:`defenseclaw.judging.lane.Lane.opinion`."""
+        ...
+
+    def forget(self) -> None:
+        """See :meth:`defenseclaw.judging.lane.Lane.forget`."""
+        ...
+
+    def health(self) -> dict[str, object]:
+        """See :meth:`defenseclaw.judging.lane.Lane.health`."""
         ...
 
 
@@ -146,18 +173,44 @@ def judge(
     suppressed: tuple[str, ...] = ()
     if suppressions and found.findings:
         found, suppressed = without_suppressed(event, found, host, suppressions, utc_now(), answer)
-    verdict = decide(
+    verdict = _decided(event, found, rules, posture, evaluation_id or random_id(), listed, placeholder)
+    if suppressed:
+        verdict = with_changes(verdict, trail=(*suppressed, *verdict.trail))
+    return verdict, found
+
+
+def _decided(
+    event: Event,
+    found: Detection,
+    rules: RuleSet,
+    posture: Posture,
+    evaluation_id: str,
+    listed: Listed | None,
+    placeholder: Callable[[str], str],
+) -> Verdict:
+    return decide(
         event,
         found.findings,
         posture,
-        evaluation_id=evaluation_id or random_id(),
+        evaluation_id=evaluation_id,
         listed=listed,
         masked=_masked(event, found, placeholder),
         fix_for=lambda rule_id: fix_of(rules, rule_id),
     )
-    if suppressed:
-        verdict = with_changes(verdict, trail=(*suppressed, *verdict.trail))
-    return verdict, found
+
+
+def with_opinion(found: Detection, opinion: Opinion) -> Detection:
+    """Return what was detected with what judges add to it and without the weight they take off."""
+    findings = [
+        with_changes(each, detection_only=True) if each.rule_id in opinion.lifted else each
+        for each in found.findings
+    ]
+    findings += opinion.findings
+    return with_changes(
+        found,
+        findings=tuple(sorted(findings, key=lambda each: (-each.severity.rank, each.rule_id))),
+        withhold=found.withhold or opinion.withholds,
+    )
 
 
 def _weighed(event: Event, found: Detection, further: Callable[[Detection], Sequence[Finding]]) -> Detection:
@@ -196,7 +249,7 @@ def host_context(
         control_ports: See :class:`HostContext`.
         rule_packs: Folders of operators' packs: who changes a pack changes what is found.
     """
-    protected = {path for connector in connectors for path in connector.protected_paths(host)}
+    protected = {path for connector in connectors for path in guarded_paths(connector, host)}
     protected.update(rule_packs)
     return HostContext(
         home=str(host.home),
@@ -204,6 +257,12 @@ def host_context(
         protected_paths=tuple(sorted(protected)),
         control_ports=control_ports,
     )
+
+
+def guarded_paths(connector: Connector, host: Host) -> tuple[str, ...]:
+    """Return the files of a connector an agent must not change, also as what a link among them leads to."""
+    named = connector.protected_paths(host)
+    return tuple(sorted({*named, *map(os.path.realpath, named)}))
 
 
 def _masked(event: Event, found: Detection, placeholder: Callable[[str], str]) -> JSON:
@@ -269,6 +328,8 @@ class Inspector:
         self._scans_waiting = 0
         self.counters: dict[str, Counters] = {}
         self.listeners: list[Callable[[Event, Verdict], None]] = []
+        self.judges: Judges | None = None
+        """The judge lane; None while it is off."""
         self._sessions: dict[tuple[str, str], _Session] = {}
         self._states: OrderedDict[tuple[str, str], SessionState] = OrderedDict()
         self._lists: dict[tuple[str, str], str] | None = None
@@ -284,16 +345,17 @@ class Inspector:
             self.overloads += 1
             raise Overloaded(hint="retry after a second")
         self.pending += 1
+        arrived = time.monotonic()
         try:
             key = (event.connector, self.clean(event.correlation.session_id))
             if not key[1]:
-                return await self._inspect(event)
+                return await self._inspect(event, arrived)
             session = self._sessions.setdefault(key, _Session())
             session.waiting += 1
             try:
                 async with session.lock:
                     state = await self._state(key)
-                    return await self._inspect(event, state, forgetful=state is None)
+                    return await self._inspect(event, arrived, state, forgetful=state is None)
             finally:
                 session.waiting -= 1
                 if not session.waiting:
@@ -395,7 +457,7 @@ class Inspector:
     # ---- one evaluation ---------------------------------------------------------------------------
 
     async def _inspect(
-        self, event: Event, state: SessionState | None = None, *, forgetful: bool = False
+        self, event: Event, arrived: float, state: SessionState | None = None, *, forgetful: bool = False
     ) -> Verdict:
         """Judge and record one event; ``forgetful`` when its session's state could not be read."""
         began = time.perf_counter()
@@ -403,6 +465,7 @@ class Inspector:
         counters = self._count(event.connector)
         counters.requests += 1
         evaluation_id = random_id()
+        said: Mapping[str, str] = {}
         rules = self._rules(posture.rule_pack)
         session = self._in_session(event, state, rules, evaluation_id) if state is not None else None
         if event.kind is EventKind.LIFECYCLE and not event.faults:
@@ -411,7 +474,7 @@ class Inspector:
             verdict = _unjudged(evaluation_id, posture, "this connector is disabled: recorded, not judged")
         else:
             further = session.findings if session is not None else _unread if forgetful else _nothing
-            verdict = await self._judge(event, rules, posture, evaluation_id, further)
+            verdict, said = await self._judge(event, rules, posture, evaluation_id, further, arrived)
         if event.kind is EventKind.TOOL_CALL:
             counters.tool_inspections += 1
             counters.tool_blocks += verdict.action is Action.BLOCK
@@ -419,7 +482,8 @@ class Inspector:
         if session is not None:
             after, notes = session.after(verdict)
             verdict = with_changes(verdict, step_idx=after.step_idx, trail=(*verdict.trail, *notes))
-        verdict = await self._recorded(event, verdict, posture, rules, began, after)
+        noted = with_changes(event, extra={**event.extra, **said}) if said else event
+        verdict = await self._recorded(noted, verdict, posture, rules, began, after)
         for listener in self.listeners:
             listener(event, verdict)
         return verdict
@@ -478,13 +542,15 @@ class Inspector:
         posture: Posture,
         evaluation_id: str,
         further: Callable[[Detection], Sequence[Finding]],
-    ) -> Verdict:
+        arrived: float,
+    ) -> tuple[Verdict, Mapping[str, str]]:
+        """Return the verdict, and what of the judges belongs into the row."""
         listed = self._listed(event)
         host = self._host()
         suppressions = self._suppressions(posture.rule_pack)
 
-        def decided() -> Verdict:
-            verdict, _ = judge(
+        def decided() -> tuple[Verdict, Detection]:
+            return judge(
                 event,
                 rules,
                 host,
@@ -495,11 +561,22 @@ class Inspector:
                 further=further,
                 suppressions=suppressions,
             )
-            return verdict
 
-        if _size(event) > LARGE_CHARS:
-            return await asyncio.to_thread(decided)
-        return decided()
+        large = _size(event) > LARGE_CHARS
+        verdict, found = await asyncio.to_thread(decided) if large else decided()
+        if self.judges is None or listed is not None:  # what the operator listed is decided
+            return verdict, {}
+        opinion = await self.judges.opinion(
+            event, found, posture, find=self._secrets_in, elapsed_s=time.monotonic() - arrived
+        )
+        if opinion is None:
+            return verdict, {}
+        trail = (*verdict.trail, *opinion.trail)
+        if opinion.findings or opinion.lifted:
+            found = with_opinion(found, opinion)
+            verdict = _decided(event, found, rules, posture, evaluation_id, None, self._mask)
+            trail = (*trail, *verdict.trail)
+        return with_changes(verdict, trail=trail), opinion.row
 
     # ---- session state ----------------------------------------------------------------------------
 

@@ -39,9 +39,10 @@ if TYPE_CHECKING:
     from defenseclaw.config.schema import Config
     from defenseclaw.connectors.base import Host
     from defenseclaw.gateway.services import Services
+    from defenseclaw.guarded import Guarded
     from defenseclaw.inspection import Inspector
     from defenseclaw.packs import RuleStore
-    from defenseclaw.vocabulary import Event, HostContext, Verdict
+    from defenseclaw.vocabulary import Event, Verdict
 
 log = logging.getLogger("defenseclaw")
 
@@ -136,9 +137,12 @@ class Gateway:
     writer: Writer
     inspector: Inspector
     services: Services
+    guarded: Guarded
     identity: Callable[[], ProcessIdentity]
     journal: Journal | None
     token_value: str
+    judge_state: str = "off"
+    """``off``, ``on``, or ``off:`` and why the judge that was asked for cannot be."""
     taking_up: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while the configuration is read anew, so that two readings do not mix."""
 
@@ -158,7 +162,8 @@ class Gateway:
         from defenseclaw.detection.redaction import make_evidence_placeholder, make_placeholder
         from defenseclaw.gateway.runstate import RunState
         from defenseclaw.gateway.services import Services
-        from defenseclaw.inspection import Inspector, host_context
+        from defenseclaw.guarded import Guarded
+        from defenseclaw.inspection import Inspector
 
         holder = installation.config
         config = holder.current
@@ -185,17 +190,18 @@ class Gateway:
 
         connectors = registry()
         machine = installation.host
+
+        def signals(name: str) -> tuple[str, ...]:
+            known = connectors.get(name)
+            return known.telemetry(machine) if known else ("hook",)
+
         rules = installation.rules
-
-        @lru_cache(maxsize=1)
-        def context(rule_packs: tuple[str, ...]) -> HostContext:
-            return host_context(machine, connectors.values(), (config.gateway.api_port,), rule_packs)
-
+        guarded = Guarded(machine, connectors, (config.gateway.api_port,), lambda: rules.folders)
         inspector = Inspector(
             rules=rules.current,
             suppressions=rules.suppressions,
             settings=holder,
-            host=lambda: context(rules.folders),
+            host=guarded,
             store=store,
             writer=writer,
             identity=identity,
@@ -208,6 +214,7 @@ class Gateway:
             store=store,
             writer=writer,
             inspector=inspector,
+            guarded=guarded,
             services=Services(
                 inspector=inspector,
                 config=holder,
@@ -221,12 +228,14 @@ class Gateway:
                 run_state=RunState(),
                 reload_config=lambda: gateway.take_up_configuration(),
                 journal=lambda line: gateway.note_in_journal(line),
+                telemetry=signals,
                 scrub=inspector.clean,
             ),
             identity=identity,
             journal=journal,
             token_value=token.value,
         )
+        gateway.take_up_judge()
         return gateway
 
     async def serve(self, *, announce: bool) -> None:
@@ -266,7 +275,12 @@ class Gateway:
             # What is loaded by now lives as long as the process: keep it out of every later collection.
             gc.collect()
             gc.freeze()
-            async with beside(self._watch_configuration(), self._watch_packs(), self._enforce_retention()):
+            async with beside(
+                self._watch_configuration(),
+                self._watch_setups(),
+                self._watch_packs(),
+                self._enforce_retention(),
+            ):
                 if announce:
                     self.inspector.listeners.append(partial(show_verdict, clean=self.inspector.clean))
                     async with beside(self._announce()):
@@ -313,6 +327,19 @@ class Gateway:
         async for _ in changes(data.config, data.env_file):
             await self.take_up_configuration()
 
+    async def _watch_setups(self) -> None:
+        """Guard what a setup adds, or no longer what a removal took back, while the gateway runs."""
+        from defenseclaw.config.watch import changes
+
+        await self.take_up_setups()
+        async for _ in changes(*self.guarded.watched()):
+            await self.take_up_setups()
+
+    async def take_up_setups(self) -> None:
+        """Read anew which files of agents are guarded."""
+        if self.guarded.take_up(await asyncio.to_thread(self.guarded.read)):
+            log.info("guarded files taken up: %d", len(self.guarded().protected_paths))
+
     async def _watch_packs(self) -> None:
         async for changed in self.installation.rules.changes():
             for pack in changed:
@@ -329,23 +356,49 @@ class Gateway:
         except DefenseClawError as error:
             log.error("rules not taken up: %s", error.message)
         else:
+            if self.inspector.judges is not None:
+                self.inspector.judges.forget()
             log.info("rules taken up: %s, %d rules", pack, len(fresh.rules))
             await self._note(
                 "policy-reload", f"rule_pack={pack} rules={len(fresh.rules)} digest={fresh.rules.digest}"
             )
         self._report_guardrail()
 
+    def take_up_judge(self) -> None:
+        """Switch the judge lane on, off or to other choices, as the configuration says.
+
+        Nothing of it is imported while it is off. One that cannot be asked leaves the rules alone to decide.
+        """
+        config, inspector = self.services.config.current, self.inspector
+        if not config.guardrail.judge.enabled:
+            inspector.judges, self.judge_state = None, "off"
+            return
+        from defenseclaw.judging.lane import Lane
+        from defenseclaw.second_opinion import settings_of
+
+        try:
+            settings = settings_of(config, self.installation.data.env_file, self.installation.env)
+        except DefenseClawError as error:
+            inspector.judges, self.judge_state = None, f"off: {error.message}"
+            log.error("the judge stays off: %s", error.message)
+            return
+        current = inspector.judges
+        if not isinstance(current, Lane) or current.settings != settings:
+            inspector.judges = Lane(settings)
+        self.judge_state = "on"
+
     def _report_guardrail(self) -> None:
         """Say whether the newest files of every rule pack are in use."""
         mode = self.services.config.current.guardrail.mode
+        details = {"mode": mode} if self.judge_state == "off" else {"mode": mode, "judge": self.judge_state}
         problems = self.installation.rules.problems
         if problems:
             kept = "; the last good rules stay in use"
             self.services.run_state.report(
-                "guardrail", "error", error=next(iter(problems.values())) + kept, mode=mode
+                "guardrail", "error", error=next(iter(problems.values())) + kept, **details
             )
         else:
-            self.services.run_state.report("guardrail", "running", mode=mode)
+            self.services.run_state.report("guardrail", "running", **details)
 
     def _take_up_token(self) -> None:
         """Resolve the token anew, since either file may name another; an unreadable one keeps the last."""
@@ -368,11 +421,16 @@ class Gateway:
             # a pack the file names for the first time is compiled
             took_effect = await asyncio.to_thread(holder.reload)
         self._take_up_token()
+        await self.take_up_setups()
         if holder.last_error:
             log.error("configuration not taken up: %s", holder.last_error)
             state.report("config", "error", error=holder.last_error, path=path)
             return
         state.report("config", "running", path=path, generation=holder.generation)
+        before = self.judge_state
+        self.take_up_judge()
+        if self.judge_state != before:  # the key in `.env` alone may have changed
+            self._report_guardrail()
         if took_effect:
             self.installation.rules.keep(named_packs(holder.current))
             self._report_guardrail()

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from defenseclaw import __version__, daemon
-from defenseclaw.cli.agents import survey
+from defenseclaw.cli.agents import Agent, survey
 from defenseclaw.cli.client import version_in
 from defenseclaw.cli.context import App
 from defenseclaw.cli.installing import has_residue
@@ -25,10 +25,19 @@ from defenseclaw.config.schema import Config
 from defenseclaw.config.token import CANONICAL, resolve_token
 from defenseclaw.connectors import files as backups
 from defenseclaw.connectors import hookscript
-from defenseclaw.connectors.base import Check, Connector, Host, SetupOptions, by_any_name, registry
+from defenseclaw.connectors.base import (
+    Check,
+    Connector,
+    Host,
+    SetupOptions,
+    by_any_name,
+    registry,
+    third_party,
+)
 from defenseclaw.errors import DefenseClawError, Unavailable
 from defenseclaw.inspection import utc_now
 from defenseclaw.packs import Pack
+from defenseclaw.verification.record import standing
 
 START = "defenseclaw-gateway start"
 RESTART = "defenseclaw-gateway restart"
@@ -44,10 +53,12 @@ def run_checks(app: App) -> list[Check]:
         ("Rule pack", lambda: _check_packs(config)),
         ("Data directory", lambda: _check_permissions(app)),
         ("Gateway token", lambda: _check_token(app, config)),
+        ("LLM judge", lambda: _check_judge(app, config)),
         ("Audit store", lambda: _check_store(app)),
         ("Sidecar API", lambda: _check_gateway(app, config)),
         ("curl", lambda: _check_curl(app)),
         ("Hooks", lambda: _check_switch(app)),
+        ("Connectors", _check_third_party),
         ("Agents", lambda: _check_agents(app, config)),
         ("Connector residue", lambda: _check_residue(app, config)),
         ("Hook failures", lambda: _check_failures(app)),
@@ -196,6 +207,27 @@ def _check_token(app: App, config: Config) -> Iterator[Check]:
         yield Check(status="pass", label="Gateway token", detail=token.source)
 
 
+def _check_judge(app: App, config: Config) -> Iterator[Check]:
+    """Say whether the judge can be asked as configured; nothing while it is off."""
+    judge = config.guardrail.judge
+    if not judge.enabled:
+        return
+    from defenseclaw.second_opinion import settings_of
+
+    settings = settings_of(config, app.data.env_file, app.env)
+    asked = f"{settings.format}/{settings.models[0].name} at {settings.address.authority}"
+    if judge.hook_connectors:
+        detail = f"{asked}, for {', '.join(judge.hook_connectors)}"
+        yield Check(status="pass", label="LLM judge", detail=detail)
+    else:
+        yield Check(
+            status="warn",
+            label="LLM judge",
+            detail=f"{asked}, but for no agent: `guardrail.judge.hook_connectors` is empty",
+            mend='defenseclaw config set guardrail.judge.hook_connectors "*"',
+        )
+
+
 def _check_gateway(app: App, config: Config) -> Iterator[Check]:
     gateway = app.gateway(config)
     try:
@@ -293,6 +325,20 @@ def _check_switch(app: App) -> Iterator[Check]:
         )
 
 
+def _check_third_party() -> Iterator[Check]:
+    """Name the connectors of other distributions, and those that are left out."""
+    found = third_party()
+    for name, origin in found.origins.items():
+        yield Check(status="pass", label=f"Connector [{name}]", detail=f"from {origin}")
+    for each in found.left_out:
+        yield Check(
+            status="warn",
+            label=f"Connector [{each.name}]",
+            detail=f"of {each.origin} is left out: {each.reason}",
+            mend=f"update or uninstall {each.origin}",
+        )
+
+
 def _check_agents(app: App, config: Config) -> Iterator[Check]:
     host = app.host(config)
     for agent in survey(app, config):
@@ -317,6 +363,8 @@ def _check_agents(app: App, config: Config) -> Iterator[Check]:
         connector = registry()[agent.name]
         yield from connector.check(host, options)
         yield _check_backups(host, connector)
+        if connector.canary is not None and agent.found:
+            yield _check_proof(app, agent)
     for name in configured_connectors(config):
         if by_any_name(name) is None:
             yield Check(
@@ -340,6 +388,19 @@ def _check_backups(host: Host, connector: Connector) -> Check:
         detail = f"none are kept in {folder}; a removal would only clean the agent's files"
         return Check(status="warn", label=label, detail=detail, mend=mend)
     return Check(status="pass", label=label, detail=f"{len(kept)} kept in {folder}")
+
+
+def _check_proof(app: App, agent: Agent) -> Check:
+    """Return what a verification proved, as far as it still holds."""
+    label, mend = f"Proven [{agent.name}]", f"defenseclaw verify {agent.command}"
+    known = standing(app.data.root, agent.name, agent.version, agent.mode, agent.fail_mode)
+    words = known.words(datetime.now(UTC))
+    if known.proof is None:
+        return Check(status="skip", label=label, detail=words, mend=mend)
+    if known.changed:
+        return Check(status="warn", label=label, detail=words, mend=mend)
+    status = {"enforced": "pass", "observed": "pass", "not enforced": "fail"}.get(known.proof.outcome, "warn")
+    return Check(status=status, label=label, detail=words, mend="" if status == "pass" else mend)
 
 
 def _key_naming(config: Config, name: str) -> str:

@@ -60,6 +60,88 @@ class Hilt(Section, frozen=True):
     ] = "HIGH"
 
 
+class Llm(Section, frozen=True):
+    """A language model and where it is asked."""
+
+    provider: Annotated[
+        Literal["openai", "anthropic", "gemini"] | None,
+        Meta(description="Wire format; `openai` also for every compatible server, local ones included."),
+    ] = None
+    model: Annotated[str, Meta(description="Name of the model; `vllm/<name>` switches its thinking off.")] = (
+        ""
+    )
+    base_url: Annotated[
+        str,
+        Meta(description="Address of the endpoint, https or loopback; empty for the provider's own."),
+    ] = ""
+    api_key_env: Annotated[
+        str,
+        Meta(
+            description=(
+                "Variable that holds the key, in the environment or in `.env`; default `DEFENSECLAW_LLM_KEY`."
+            )
+        ),
+    ] = ""
+    proxy: Annotated[
+        str,
+        Meta(description="`http://host:port` that https goes through; proxy variables are never read."),
+    ] = ""
+
+
+StrategyName = Literal["regex_only", "regex_judge", "judge_first"]
+
+
+class Judge(Section, frozen=True):
+    """The LLM judge: a second opinion on what the rules leave open."""
+
+    enabled: Annotated[
+        bool, Meta(description="Ask a language model; text leaves this machine, secrets taken out.")
+    ] = False
+    hook_connectors: Annotated[
+        list[str], Meta(description="Connectors whose events are judged; `*` for all.")
+    ] = field(default_factory=list)
+    injection: Annotated[bool, Meta(description="Judge prompts for attacks on the agent.")] = True
+    injection_result: Annotated[
+        bool, Meta(description="Judge tool results, files and descriptions for instructions as well.")
+    ] = False
+    pii: Annotated[bool, Meta(description="Judge for personal data at all.")] = True
+    pii_prompt: Annotated[bool, Meta(description="Judge prompts for personal data.")] = True
+    pii_completion: Annotated[bool, Meta(description="Judge completions for personal data.")] = True
+    tool_injection: Annotated[bool, Meta(description="Judge the arguments of tool calls.")] = True
+    exfil: Annotated[bool, Meta(description="Judge prompts for requests to send data out.")] = True
+    lifts: Annotated[
+        bool,
+        Meta(
+            description=(
+                "Let a judge take the weight off doubt about instructions (below HIGH, not blocking); else it"
+                " only ever adds."
+            )
+        ),
+    ] = False
+    timeout: Annotated[
+        int, Meta(ge=1, le=120, description="Seconds an inspect call may wait for judges.")
+    ] = 30
+    adjudication_timeout: Annotated[
+        int, Meta(ge=1, le=120, description="Seconds to decide on a doubtful finding.")
+    ] = 5
+    hook_timeout: Annotated[
+        int, Meta(ge=0, le=8, description="Seconds a hook may wait for judges; 0 means 5.")
+    ] = 0
+    max_chars: Annotated[
+        int,
+        Meta(
+            ge=1000, le=200_000, description="Characters of a text that a judge sees; of more, both its ends."
+        ),
+    ] = 24_000
+    max_tokens: Annotated[
+        int, Meta(ge=64, le=32_768, description="Tokens of a judge's answer, thinking included.")
+    ] = 1024
+    llm: Llm = field(default_factory=Llm)
+    fallbacks: Annotated[
+        list[str], Meta(description="Models asked at the same endpoint when the first fails.")
+    ] = field(default_factory=list)
+
+
 class ConnectorGuardrail(Section, frozen=True):
     """Posture of one connector; what is left out is inherited from `guardrail`."""
 
@@ -107,6 +189,28 @@ class Guardrail(Section, frozen=True):
     ] = ""
     connectors: dict[str, ConnectorGuardrail] = field(default_factory=dict)
     hilt: Hilt = field(default_factory=Hilt)
+    detection_strategy: Annotated[
+        StrategyName,
+        Meta(
+            description=(
+                "When the judge is asked: never, about what the rules leave open, or always. Without"
+                " `judge.enabled` it never is."
+            )
+        ),
+    ] = "regex_judge"
+    detection_strategy_prompt: Annotated[StrategyName | None, Meta(description="The same for prompts.")] = (
+        None
+    )
+    detection_strategy_completion: Annotated[
+        StrategyName | None, Meta(description="The same for completions.")
+    ] = "regex_only"
+    detection_strategy_tool_call: Annotated[
+        StrategyName | None, Meta(description="The same for tool calls.")
+    ] = None
+    judge_sweep: Annotated[
+        bool, Meta(description="With `regex_judge`: judge also where the rules found nothing.")
+    ] = True
+    judge: Judge = field(default_factory=Judge)
 
 
 class Audit(Section, frozen=True):
@@ -129,6 +233,20 @@ class Agent(Section, frozen=True):
     name: Annotated[str, Meta(description="Agent name of events that name none.")] = ""
 
 
+class Telemetry(Section, frozen=True):
+    """What agents report of themselves."""
+
+    native_otlp: Annotated[
+        bool,
+        Meta(
+            description=(
+                "Have agents with telemetry of their own send it to the gateway; refused while the gateway"
+                " has no route that receives it."
+            )
+        ),
+    ] = False
+
+
 class Config(Section, frozen=True):
     """The whole of ``config.yaml``."""
 
@@ -137,6 +255,8 @@ class Config(Section, frozen=True):
     guardrail: Guardrail = field(default_factory=Guardrail)
     audit: Audit = field(default_factory=Audit)
     agent: Agent = field(default_factory=Agent)
+    telemetry: Telemetry = field(default_factory=Telemetry)
+    llm: Llm = field(default_factory=Llm)
     environment: Annotated[
         str, Meta(description="Name of this installation, shown by `defenseclaw status`.")
     ] = ""

@@ -13,7 +13,9 @@ from defenseclaw.errors import ConfigError
 KNOWN = {
     "DEFENSECLAW_GATEWAY_TOKEN": "Opens the gateway's HTTP API.",
     "OPENCLAW_GATEWAY_TOKEN": "The same under its older name.",
+    "DEFENSECLAW_LLM_KEY": "Key of the model that judges, see `guardrail.judge`.",
 }
+TOKENS = ("DEFENSECLAW_GATEWAY_TOKEN", "OPENCLAW_GATEWAY_TOKEN")
 MIN_TOKEN_CHARS = 16
 
 
@@ -44,12 +46,12 @@ def set_(app: App, name: str, from_stdin: bool, value: str | None) -> None:
         value = click.prompt(f"Value of {name}", hide_input=True, default="", show_default=False, err=True)
     if not value:
         raise ConfigError(f"no value for {name}", hint="nothing was stored")
-    if name in KNOWN and len(value) < MIN_TOKEN_CHARS:
+    if name in TOKENS and len(value) < MIN_TOKEN_CHARS:
         raise ConfigError(f"{name} is shorter than {MIN_TOKEN_CHARS} characters", hint="nothing was stored")
     app.data.create()
     had_value = bool(read_env(app.data.env_file).get(name))
     replaced = set_env(app.data.env_file, name, value)
-    if name not in KNOWN:
+    if name not in KNOWN and name not in _named(app):
         print_warning(f"{name} is not a name DefenseClaw reads; stored all the same")
     if app.env.get(name) not in (None, "", value):
         print_warning(f"{name} is set in this environment too, and the environment wins")
@@ -87,6 +89,15 @@ def list_(app: App, as_json: bool) -> None:
 def masked(value: str) -> str:
     """Return first and last characters of a long value, stars for a short one."""
     return f"{value[:4]}…{value[-4:]}" if len(value) >= 24 else "*" * 8
+
+
+def _named(app: App) -> set[str]:
+    """Return the names under which the configuration looks for credentials; none if it does not load."""
+    try:
+        config = app.config()
+    except ConfigError:
+        return set()
+    return {config.gateway.token_env, config.llm.api_key_env, config.guardrail.judge.llm.api_key_env}
 
 
 def _source(app: App, stored: dict[str, str], name: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import Any, Literal
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, structs
 
 from defenseclaw.errors import StoreUnavailable
 from defenseclaw.gateway.routing import Call, Route
@@ -149,6 +149,7 @@ def _health(services: Services) -> Health:
     parts = dict(services.run_state.parts)
     parts["audit"] = _audit_part(services)
     parts["config"] = _config_part(services, parts["config"])
+    parts["guardrail"] = _guardrail_part(services, parts["guardrail"])
     failing = sorted(name for name, part in parts.items() if part.state == "error")
     connectors = [_connector(services, name) for name in sorted(services.config.active_connectors())]
     primary = primary_connector(services)
@@ -187,6 +188,13 @@ def _config_part(services: Services, known: Subsystem) -> Subsystem:
     if services.config.last_error:
         return Subsystem("error", known.since, services.config.last_error, known.details)
     return known
+
+
+def _guardrail_part(services: Services, known: Subsystem) -> Subsystem:
+    judges = services.inspector.judges
+    if judges is None:
+        return known
+    return structs.replace(known, details={**known.details, "judge_counters": judges.health()})
 
 
 def _connector(services: Services, name: str) -> ConnectorHealth:
