@@ -42,6 +42,7 @@ from defenseclaw.detection.ruleset import RuleSet
 from defenseclaw.errors import Overloaded, StoreUnavailable
 from defenseclaw.policy.decision import Listed, decide, unrecorded
 from defenseclaw.policy.suppression import NONE, Suppressions
+from defenseclaw.recall import Recall, detected_anew
 from defenseclaw.scanning import Scan, Scanner
 from defenseclaw.session import SessionEvent, fault
 from defenseclaw.suppressing import without_suppressed
@@ -160,6 +161,7 @@ def judge(
     answer: Callable[[Need], Snapshot] = snapshot,
     further: Callable[[Detection], Sequence[Finding]] | None = None,
     suppressions: Suppressions = NONE,
+    detected: Callable[[Event, RuleSet, HostContext, Callable[[Need], Snapshot]], Detection] = detected_anew,
 ) -> tuple[Verdict, Detection]:
     """Return the verdict of one event and what it rests on; writes nothing.
 
@@ -168,8 +170,9 @@ def judge(
     Args:
         further: Returns what the session makes of what was detected; nothing without a session.
         suppressions: What the operator suppressed; those that have ended hold no more, at any moment.
+        detected: Detects, or remembers what was detected.
     """
-    found = _weighed(event, run(detect(event, rules, host), answer), further or _nothing)
+    found = _weighed(event, detected(event, rules, host, answer), further or _nothing)
     suppressed: tuple[str, ...] = ()
     if suppressions and found.findings:
         found, suppressed = without_suppressed(event, found, host, suppressions, utc_now(), answer)
@@ -334,6 +337,7 @@ class Inspector:
         self._states: OrderedDict[tuple[str, str], SessionState] = OrderedDict()
         self._lists: dict[tuple[str, str], str] | None = None
         self._cleaned: dict[str, str] = {}
+        self._recall = Recall()
 
     async def inspect(self, event: Event) -> Verdict:
         """Judge one event, record the verdict, and return it.
@@ -422,7 +426,8 @@ class Inspector:
     async def unanswerable(self, event: Event, verdict: Verdict) -> Verdict:
         """Record that a verdict could not be put into the agent's words; return what is answered instead.
 
-        A fault of ours: what was found counts, and the fail mode says what it comes to at least. Never raises.
+        A fault of ours: what was found counts, and the fail mode says what it comes to at least. Never
+        raises.
         """
         posture = self._settings.posture(event.connector)
         rules = self._rules(posture.rule_pack)
@@ -560,6 +565,7 @@ class Inspector:
                 placeholder=self._mask,
                 further=further,
                 suppressions=suppressions,
+                detected=detected_anew if large else self._recall.detect,
             )
 
         large = _size(event) > LARGE_CHARS

@@ -518,7 +518,7 @@ def _tail(pairs: Iterable[tuple[str, object]]) -> str:
 
 def _token(value: object) -> str:
     text = ("true" if value else "false") if isinstance(value, bool) else str(value)
-    return encode(text).decode() if _NEEDS_QUOTES.search(text) else text
+    return text if text.isalnum() or not _NEEDS_QUOTES.search(text) else encode(text).decode()
 
 
 def _diff(before: Mapping[str, Any], after: Mapping[str, Any], path: str) -> Iterable[dict[str, Any]]:

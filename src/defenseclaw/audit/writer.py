@@ -110,6 +110,7 @@ class Writer:
         self._last_error = ""
         self._backfilling: threading.Thread | None = None
         self._unfilled = 0
+        self._last_group = 0
         self.committed = 0
         """Batches committed so far."""
 
@@ -220,9 +221,12 @@ class Writer:
                 loop.call_soon(self._ring, loop, 0)
 
     def _ring(self, loop: asyncio.AbstractEventLoop, seen: int) -> None:
-        """Wake the thread once a whole turn of the loop has brought nothing more to commit."""
+        """Wake the thread once a whole turn of the loop has brought nothing more to commit.
+
+        Where calls come one at a time, as the last group shows, there is nothing to wait for.
+        """
         waiting = len(self._waiting)
-        if seen < waiting < _GATHERED_BATCHES:
+        if seen < waiting < _GATHERED_BATCHES and (self._last_group > 1 or waiting > 1):
             loop.call_soon(self._ring, loop, waiting)
             return
         with self._lock:
@@ -255,6 +259,7 @@ class Writer:
             while self._waiting and len(group) < GROUP_BATCHES:
                 group.append(self._waiting.popleft())
             if group or ends:
+                self._last_group = len(group)
                 return group
             self._bell.get()
 
