@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from defenseclaw.connectors.base import Connector, Host, registry
+from defenseclaw.connectors.base import Connector, Host, built_in, registry
 from defenseclaw.vocabulary import Abilities
 from docs.render.markdown import code, page, table
 
@@ -15,7 +15,7 @@ def pages() -> dict[str, str]:
     """Return ``reference/connectors.md``."""
     connectors = list(registry().values())
     rows = [
-        (f"[{each.title}](../connectors/{each.command_name}.md)", code(each.name),
+        (_linked(each), code(each.name),
          code(f"defenseclaw setup {each.command_name}"), code(each.enforcement_surface), each.description)
         for each in connectors
     ]  # fmt: skip
@@ -31,6 +31,13 @@ def pages() -> dict[str, str]:
             *map(_section, connectors),
         )
     }
+
+
+def _linked(connector: Connector) -> str:
+    """A connector of another distribution has its page there."""
+    if connector.name not in built_in():
+        return connector.title
+    return f"[{connector.title}](../connectors/{connector.command_name}.md)"
 
 
 def _section(connector: Connector) -> str:

@@ -13,7 +13,7 @@ from defenseclaw.cli import cli, context
 
 COMMANDS = {
     "alerts", "audit", "config", "doctor", "explain", "init", "keys", "quickstart", "rules", "setup",
-    "status", "uninstall", "version",
+    "status", "uninstall", "verify", "version",
 }  # fmt: skip
 HEAVY = (
     "sqlalchemy", "alembic", "uvicorn", "re2", "cel_expr_python", "ruamel",

@@ -95,6 +95,18 @@ def test_rename_reaches_headers_and_entries():
     assert document.text == '[s."b:1"]\nx = 1\n[s]\n"b:2".x = 2\n"b:3" = { x = 3 }\n'
 
 
+def test_rename_to_a_name_of_another_length():
+    document = Document(b'[s."a:10"]\nx = 1\ny = 2\n[z]\n')
+    document.rename(("s", "a:10"), "a:9")
+    assert document.text == '[s."a:9"]\nx = 1\ny = 2\n[z]\n'
+
+
+def test_a_remark_inside_what_is_cut_stays():
+    document = Document(b'a = 1\n\n[s]\n# why\nx = 1\n  # and how\ny = "# not one"\n[z]\n')
+    document.cut_table(("s",))
+    assert document.text == "a = 1\n# why\n  # and how\n[z]\n"
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [

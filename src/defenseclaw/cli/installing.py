@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,22 @@ import click
 from defenseclaw import daemon
 from defenseclaw.cli.context import App
 from defenseclaw.cli.output import confirm, print_table, print_warning
-from defenseclaw.cli.validation import validate_candidate
+from defenseclaw.cli.validation import load_rules, validate_candidate
 from defenseclaw.config import edit
 from defenseclaw.config.load import configured_connectors, default_fail_mode, posture
 from defenseclaw.config.schema import Config
 from defenseclaw.config.token import ensure_token
-from defenseclaw.connectors import disk, files, runtime
-from defenseclaw.connectors.base import Change, Connector, Host, Plan, SetupOptions, by_any_name, registry
+from defenseclaw.connectors import disk, files, otlp, runtime
+from defenseclaw.connectors.base import (
+    Change,
+    Connector,
+    Host,
+    Plan,
+    SetupOptions,
+    built_in,
+    by_any_name,
+    registry,
+)
 from defenseclaw.errors import DefenseClawError, SetupError
 from defenseclaw.vocabulary import FailMode, Mode
 
@@ -65,17 +74,23 @@ class Installed:
     plan: Plan
     steps: tuple[tuple[str, Change], ...]
     """Every planned change with what it means: ``create``, ``update``, ``delete`` or ``keep``."""
+    wishes: Wishes
     mode: Mode
     fail_mode: FailMode
     applied: bool
-    """False for a dry run."""
+    """False for a proposal and a dry run."""
 
     @property
     def status(self) -> str:
         """``planned``, ``installed`` or ``unchanged``."""
         if not self.applied:
             return "planned"
-        return "installed" if any(verb != "keep" for verb, _ in self.steps) else "unchanged"
+        return "installed" if self.has_changes else "unchanged"
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether a file is not yet as it was planned."""
+        return any(verb != "keep" for verb, _ in self.steps)
 
 
 def prepare(app: App) -> Config:
@@ -122,32 +137,55 @@ def install(
         SetupError: refused or failed; nothing is left half done.
         ConfigError: the configuration is or would become invalid.
     """
-    config = prepare(app)
-    edits = _edits(config, connector, wishes)
+    proposal = propose(app, connector, wishes, prepare(app))
+    if not quiet:
+        show(proposal)
+    if dry_run:
+        return proposal
+    if proposal.has_changes:
+        confirm(f"Install into {connector.title}?", yes=yes)
+    return carry_out(app, proposal)
+
+
+def propose(app: App, connector: Connector, wishes: Wishes, config: Config) -> Installed:
+    """Plan a setup of ``connector``, say what there is to warn of, and change nothing.
+
+    Raises:
+        As :func:`install`.
+    """
+    if wishes.rule_pack:
+        load_rules(wishes.rule_pack)
+    if config.telemetry.native_otlp:
+        otlp.refuse_unreceived()
     options = _options(config, connector, wishes)
-    host = app.host(config)
-    plan = connector.plan_setup(host, options)
-    steps = tuple((_verb(change), change) for change in plan.changes)
+    plan = connector.plan_setup(app.host(config), options)
     for warning in plan.warnings:
-        print_warning(warning)
+        print_warning(f"{connector.title}: {warning}" if connector.title not in warning else warning)
     if options.fail_mode is FailMode.CLOSED and not connector.supports_fail_closed:
         print_warning(f"{connector.title} cannot be stopped when the gateway is down; closed has gaps there")
-    if not quiet:
-        _show(connector, steps)
-    if not dry_run:
-        if any(verb != "keep" for verb, _ in steps):
-            confirm(f"Install into {connector.title}?", yes=yes)
-        was = _state(host, config, connector)
-        _apply(app, host, connector, plan, edits)
-        _put_on_record(app, host, connector, was, steps)
     return Installed(
         connector=connector,
         plan=plan,
-        steps=steps,
+        steps=tuple((_verb(change), change) for change in plan.changes),
+        wishes=wishes,
         mode=options.mode,
         fail_mode=options.fail_mode,
-        applied=not dry_run,
+        applied=False,
     )
+
+
+def carry_out(app: App, proposal: Installed) -> Installed:
+    """Do what was proposed, and put it on record.
+
+    Raises:
+        As :func:`install`.
+    """
+    config = app.config()
+    host = app.host(config)
+    was = _state(host, config, proposal.connector)
+    _apply(app, host, proposal.connector, proposal.plan, _edits(config, proposal.connector, proposal.wishes))
+    _put_on_record(app, host, proposal.connector, was, proposal.steps)
+    return replace(proposal, applied=True)
 
 
 def refresh_runtime(app: App) -> list[str]:
@@ -249,12 +287,15 @@ def to_remove(app: App, config: Config) -> list[Connector]:
 
 
 def has_residue(host: Host, connector: Connector) -> bool:
-    """Return whether a teardown would still find something of ours; unreadable files count."""
+    """Return whether a teardown would still find something of ours; unreadable files count.
+
+    A connector of another distribution that cannot even plan counts by its backups alone.
+    """
     try:
         plan = connector.plan_teardown(host)
         return any(_verb(change) != "keep" for change in plan.changes)
     except DefenseClawError:
-        return True
+        return connector.name in built_in()
 
 
 def _options(config: Config, connector: Connector, wishes: Wishes) -> SetupOptions:
@@ -267,11 +308,12 @@ def _options(config: Config, connector: Connector, wishes: Wishes) -> SetupOptio
         fail_mode=FailMode(chosen) if chosen else default_fail_mode(mode),
         workspace=wishes.workspace,
         force=wishes.force,
+        native_otlp=config.telemetry.native_otlp,
     )
 
 
 def _edits(config: Config, connector: Connector, wishes: Wishes) -> dict[str, object]:
-    """Return the keys to set; validated as far as values need it."""
+    """Return the keys to set."""
     at = f"guardrail.connectors.{_written_name(config, connector)}"
     own: dict[str, Any] = {
         "mode": wishes.mode,
@@ -290,10 +332,6 @@ def _edits(config: Config, connector: Connector, wishes: Wishes) -> dict[str, ob
         edits["guardrail.enabled"] = True
     if not config.guardrail.connector:
         edits["guardrail.connector"] = connector.name
-    if wishes.rule_pack:
-        from defenseclaw.cli.validation import load_rules
-
-        load_rules(wishes.rule_pack)
     return edits
 
 
@@ -361,12 +399,14 @@ def _verb(change: Change) -> str:
     return "create" if now is None else "update"
 
 
-def _show(connector: Connector, steps: Iterable[tuple[str, Change]]) -> None:
-    rows = [(verb, str(change.path), change.why) for verb, change in steps if verb != "keep"]
+def show(proposal: Installed) -> None:
+    """Print what a setup would change."""
+    rows = [(verb, str(change.path), change.why) for verb, change in proposal.steps if verb != "keep"]
+    title = proposal.connector.title
     if rows:
-        print_table(("", "File", "Why"), rows, title=f"Changes for {connector.title}")
+        print_table(("", "File", "Why"), rows, title=f"Changes for {title}")
     else:
-        click.echo(f"{connector.title}: everything is in place already")
+        click.echo(f"{title}: everything is in place already")
 
 
 def tidy(app: App) -> None:

@@ -11,11 +11,16 @@ if TYPE_CHECKING:
 
 
 def validate_candidate(config: Config) -> None:
-    """Load every rule pack ``config`` names.
+    """Load every rule pack ``config`` names, and see that what it switches on is there.
 
     Raises:
         PackError: one does not load.
+        SetupError: telemetry is switched on that nobody receives.
     """
+    from defenseclaw.connectors import otlp
+
+    if config.telemetry.native_otlp:
+        otlp.refuse_unreceived()
     for pack in rule_packs(config):
         load_rules(pack)
 

@@ -15,11 +15,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from defenseclaw.connectors.canary import Canary
 from defenseclaw.vocabulary import Abilities, Action, Correlation, Event, EventKind, FailMode, Mode, Verdict
+
+if TYPE_CHECKING:
+    from defenseclaw.connectors.thirdparty import Found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +62,8 @@ class SetupOptions:
     workspace: Path | None = None
     force: bool = False
     """Install although the agent was not found."""
+    native_otlp: bool = False
+    """Have the agent send its own telemetry to the gateway, where it can."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +153,8 @@ class Connector(ABC):
     replace_events: frozenset[str] = frozenset()
     supports_fail_closed: bool = True
     scope: str = "user"
+    canary: Canary | None = None
+    """How ``defenseclaw verify`` runs this agent; None: it cannot be run headless against a model of ours."""
 
     # ---- translation (no I/O) -------------------------------------------------------------------
 
@@ -216,6 +223,11 @@ class Connector(ABC):
     def protected_paths(self, host: Host) -> tuple[str, ...]:
         """Return files an agent must not change: its hook settings and our bridges outside the data dir."""
 
+    def telemetry(self, host: Host) -> tuple[str, ...]:
+        """Return the signals we configured: ``hook``, ``otel``, ``notify``."""
+        del host
+        return ("hook",)
+
     @property
     def command_name(self) -> str:
         """The word after ``defenseclaw setup``."""
@@ -223,8 +235,8 @@ class Connector(ABC):
 
 
 @cache
-def registry() -> dict[str, Connector]:
-    """Return all connectors by name, sorted: every module of this package with a ``CONNECTOR``."""
+def built_in() -> dict[str, Connector]:
+    """Return our own connectors by name: every module of this package with a ``CONNECTOR``."""
     import defenseclaw.connectors as package
 
     found: dict[str, Connector] = {}
@@ -233,11 +245,21 @@ def registry() -> dict[str, Connector]:
         connector = getattr(module, "CONNECTOR", None)
         if isinstance(connector, Connector):
             found[connector.name] = connector
-    for point in entry_points(group="defenseclaw.connectors"):
-        connector = point.load()
-        if isinstance(connector, Connector):
-            found.setdefault(connector.name, connector)
-    return dict(sorted(found.items()))
+    return found
+
+
+@cache
+def third_party() -> Found:
+    """Return the connectors of other distributions, and those that are left out with the reason."""
+    from defenseclaw.connectors import thirdparty
+
+    return thirdparty.discover(built_in())
+
+
+@cache
+def registry() -> dict[str, Connector]:
+    """Return all connectors by name, sorted: our own and those of other distributions."""
+    return dict(sorted({**third_party().connectors, **built_in()}.items()))
 
 
 def by_any_name(name: str, connectors: Iterable[Connector] | None = None) -> Connector | None:

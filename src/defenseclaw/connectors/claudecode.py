@@ -32,7 +32,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from defenseclaw.connectors import disk, files, hookscript, payload, probes, runtime
+from defenseclaw.connectors import (
+    claudecode_otlp,
+    disk,
+    files,
+    hookscript,
+    otlp,
+    payload,
+    probes,
+    runtime,
+)
 from defenseclaw.connectors.base import (
     Change,
     Check,
@@ -44,6 +53,7 @@ from defenseclaw.connectors.base import (
     Plan,
     SetupOptions,
 )
+from defenseclaw.connectors.claudecode_canary import ClaudeCodeCanary
 from defenseclaw.connectors.claudecode_settings import (
     content_of,
     is_on,
@@ -155,6 +165,9 @@ class ClaudeCode(Connector):
     )
     """Where an organisation's settings lie; they may switch hooks off."""
 
+    def __init__(self) -> None:
+        self.canary = ClaudeCodeCanary(lambda host: settings_path(host).parent, self._managed_files)
+
     # ---- translation ----------------------------------------------------------------------------
 
     def kind_of(self, event_name: str) -> EventKind:
@@ -250,9 +263,16 @@ class ClaudeCode(Connector):
         document = read_settings(settings, now.content)
         self._refuse_switched_off(host, options, settings, document)
         set_hooks(document, _wanted(host), _owned_commands(host))
+        recorded = otlp.original(host, self.name, SETTINGS)
+        before = (now.content or b"") if recorded is None else recorded
+        if options.native_otlp:
+            secret = otlp.setup_token(host, self.name)
+            claudecode_otlp.install(document, otlp.address(host), secret, before)
+        else:
+            claudecode_otlp.uninstall(document, before)
         script = self._script(host)
         token = runtime.setup_token(host, self.name)
-        return Plan(
+        plan = Plan(
             changes=(
                 *runtime.runtime_changes(host, self, options.fail_mode, token=token, uses_curl=True),
                 Change(
@@ -272,6 +292,7 @@ class ClaudeCode(Connector):
             warnings=warnings,
             restart_hint="Restart running Claude Code sessions; new ones are governed at once.",
         )
+        return otlp.completed(plan, host, self.name, settings, wanted=options.native_otlp)
 
     def plan_teardown(self, host: Host) -> Plan:
         """Plan the removal of our entries, script and runtime files.
@@ -286,6 +307,7 @@ class ClaudeCode(Connector):
                 continue
             document = read_settings(settings, now.content)
             unset_hooks(document, _owned_commands(host))
+            claudecode_otlp.uninstall(document, otlp.original(host, self.name, SETTINGS) or b"")
             only_ours = not document.root.value and settings in files.created_files(host, self.name)
             changes.append(
                 Change(
@@ -298,7 +320,7 @@ class ClaudeCode(Connector):
             )
         script = hookscript.script_path(host, SCRIPT)
         changes.append(Change(path=script, content=None, why="nothing calls it any more"))
-        changes += runtime.runtime_removals(host, self.name)
+        changes += (*runtime.runtime_removals(host, self.name), otlp.removal(host, self.name))
         return Plan(
             changes=tuple(changes),
             restart_hint=(
@@ -306,6 +328,10 @@ class ClaudeCode(Connector):
                 "our hook script is not found, which stops nothing."
             ),
         )
+
+    def telemetry(self, host: Host) -> tuple[str, ...]:
+        """Hooks, and its own telemetry where that was switched on."""
+        return otlp.channels(host, self.name)
 
     def check(self, host: Host, options: SetupOptions) -> tuple[Check, ...]:
         """Check agent, settings, script, runtime files, and what could switch hooks off."""

@@ -37,8 +37,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from defenseclaw.connectors import codex_config, codex_notify, disk, payload, probes, scripted
+from defenseclaw.connectors import (
+    codex_config,
+    codex_notify,
+    codex_otlp,
+    disk,
+    otlp,
+    payload,
+    probes,
+    scripted,
+)
 from defenseclaw.connectors.base import Change, Check, HookCall, Host, NativeAnswer, Plan, SetupOptions
+from defenseclaw.connectors.codex_canary import CodexCanary
 from defenseclaw.connectors.tomledit import Document
 from defenseclaw.errors import SetupError
 from defenseclaw.vocabulary import JSON, Abilities, Action, Door, Event, EventKind, Verdict
@@ -92,6 +102,9 @@ class Codex(scripted.ScriptedConnector):
 
     system_dir = Path("/etc/codex")
     """Where an organisation's settings lie; they may switch hooks off."""
+
+    def __init__(self) -> None:
+        self.canary = CodexCanary(self.settings_path)
 
     # ---- translation ----------------------------------------------------------------------------
 
@@ -179,6 +192,7 @@ class Codex(scripted.ScriptedConnector):
         """Return the configuration without our groups and their trust."""
         document = Document(content)
         codex_config.uninstall(document, path, lambda each: self.owns(host, each))
+        codex_otlp.uninstall(document)
         codex_notify.uninstall(host, document)
         return document.encode(), not document.text.strip()
 
@@ -189,6 +203,23 @@ class Codex(scripted.ScriptedConnector):
         document = Document(content or b"")
         notify = [] if codex_notify.is_installed(host, document) else [codex_notify.KEY]
         return codex_config.missing(document, path, self._hooks(host, events)) + notify
+
+    def settings_after(
+        self, host: Host, path: Path, content: bytes | None, events: Sequence[str], options: SetupOptions
+    ) -> bytes:
+        """Return the configuration with our groups, and with its telemetry where that is switched on."""
+        document = Document(self.with_hooks(host, path, content, events))
+        if options.native_otlp:
+            codex_otlp.install(document, otlp.address(host), otlp.setup_token(host, self.name))
+        else:
+            codex_otlp.uninstall(document)
+        return document.encode()
+
+    def telemetry(self, host: Host) -> tuple[str, ...]:
+        """Hooks, ``notify``, and its own telemetry where that was switched on."""
+        return otlp.channels(
+            host, self.name, *(("notify",) if codex_notify.bridge_path(host).exists() else ())
+        )
 
     def plan_setup(self, host: Host, options: SetupOptions) -> Plan:
         """Plan as for every agent, and the notify bridge."""
@@ -202,13 +233,14 @@ class Codex(scripted.ScriptedConnector):
             why="tells the gateway that a turn is over" + (", then calls your own notify" if was else ""),
         )
         # Before the configuration that names it.
-        return replace(plan, changes=(bridge, *plan.changes))
+        plan = replace(plan, changes=(bridge, *plan.changes))
+        return otlp.completed(plan, host, self.name, path, wanted=options.native_otlp)
 
     def plan_teardown(self, host: Host) -> Plan:
         """Plan as for every agent, and the notify bridge."""
         plan = super().plan_teardown(host)
         bridge = Change(path=codex_notify.bridge_path(host), content=None, why="nothing calls it any more")
-        return replace(plan, changes=(*plan.changes, bridge))
+        return replace(plan, changes=(*plan.changes, bridge, otlp.removal(host, self.name)))
 
     def check(self, host: Host, options: SetupOptions) -> tuple[Check, ...]:
         """Check as for every agent, and the notify bridge."""

@@ -27,13 +27,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from defenseclaw.connectors import flathooks, payload, scripted
+from defenseclaw.connectors import disk, flathooks, payload, scripted
 from defenseclaw.connectors.base import HookCall, Host, NativeAnswer, SetupOptions
+from defenseclaw.connectors.copilot_canary import CopilotCanary
 from defenseclaw.errors import SetupError
 from defenseclaw.vocabulary import JSON, Abilities, Action, Correlation, Door, Event, EventKind, Verdict
 
@@ -95,6 +96,9 @@ class Copilot(scripted.ScriptedConnector):
     script = "copilot-hook"
     logical = "config"
     restart_hint = "Restart running Copilot sessions; new ones are governed at once."
+
+    def __init__(self) -> None:
+        self.canary = CopilotCanary(self.installed_path, lambda host: self.settings_path(host).parent.parent)
 
     # ---- translation ----------------------------------------------------------------------------
 
@@ -224,6 +228,14 @@ class Copilot(scripted.ScriptedConnector):
         return [
             event for event in events if self._entry(host, event) not in flathooks.entries(document, event)
         ]
+
+    def switched_off(self, host: Host, options: SetupOptions) -> Iterator[str]:
+        """A hooks file can switch itself off; what the settings say holds for other files (1.0.102)."""
+        del options
+        path = self.installed_path(host)
+        with contextlib.suppress(SetupError):  # one that cannot be read is told of elsewhere
+            if flathooks.read(disk.look(path).content).root.value.get("disableAllHooks") is True:
+                yield f"disableAllHooks in {path}"
 
     def stopped_when_closed(self, event: str) -> bool:
         """Prompts, calls and results; never the end of a turn."""

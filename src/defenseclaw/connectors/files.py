@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import json
 import re
 from collections.abc import Iterable
@@ -195,10 +196,24 @@ def _drop_directories(work: disk.Transaction, host: Host, connector: str, record
     created = {directory for each in records for directory in each.created_dirs}
     for directory in sorted(created, key=lambda each: len(each.parts), reverse=True):
         work.drop_directory(directory)
+        if directory.is_dir():
+            _hand_over(work, host, connector, directory)
     work.drop_directory(folder(host, connector))
     work.drop_directory(folder(host, connector).parent)
     work.drop_directory(host.data_dir / "hooks" / "__pycache__")
     work.drop_directory(host.data_dir / "hooks")
+
+
+def _hand_over(work: disk.Transaction, host: Host, connector: str, directory: Path) -> None:
+    """Leave a directory of ours to another connector that put something below it, which then removes it."""
+    for path in sorted(folder(host, connector).parent.glob("*/*.json")):
+        if path.parent.name == connector:
+            continue
+        with contextlib.suppress(SetupError):  # a damaged record is told of where its connector is removed
+            other = _load(path, path.parent.name)
+            if other.path.is_relative_to(directory) and directory not in other.created_dirs:
+                _store(work, host, replace(other, created_dirs=(directory, *other.created_dirs)))
+                return
 
 
 def _ours(host: Host, change: Change) -> bool:

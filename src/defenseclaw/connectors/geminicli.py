@@ -25,15 +25,16 @@ Source: ``spec/connectors.md`` §8.5, ``spec/gateway-api.md`` §20.6.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from defenseclaw.connectors import claudecode_settings as grouped
-from defenseclaw.connectors import disk, payload, scripted
-from defenseclaw.connectors.base import HookCall, Host, NativeAnswer, SetupOptions
-from defenseclaw.connectors.jsonc import CommentedDocument
+from defenseclaw.connectors import disk, geminicli_otlp, otlp, payload, scripted
+from defenseclaw.connectors.base import HookCall, Host, NativeAnswer, Plan, SetupOptions
+from defenseclaw.connectors.geminicli_canary import GeminiCliCanary
+from defenseclaw.connectors.jsonc import CommentedDocument, has_comments
 from defenseclaw.connectors.jsonedit import Document
 from defenseclaw.errors import ForeignContent, SetupError
 from defenseclaw.vocabulary import JSON, Abilities, Action, Correlation, Door, Event, EventKind, Verdict
@@ -80,6 +81,13 @@ class GeminiCli(scripted.ScriptedConnector):
 
     system_dirs = (Path("/etc/gemini-cli"), Path("/Library/Application Support/GeminiCli"))
     """Where an organisation's settings lie; they may switch hooks off."""
+
+    def __init__(self) -> None:
+        self.canary = GeminiCliCanary(
+            lambda host: self.settings_path(host).parent,
+            lambda host: _settings([self.settings_path(host)]),
+            lambda host: _settings(self._system_files(host)),
+        )
 
     # ---- translation ----------------------------------------------------------------------------
 
@@ -168,7 +176,34 @@ class GeminiCli(scripted.ScriptedConnector):
         del path
         document = _read(content)
         grouped.unset_hooks(document, self._owned(host))
-        return grouped.content_of(document, content), not document.root.value
+        geminicli_otlp.uninstall(document)
+        nothing_left = not document.root.value and not has_comments(content)
+        return grouped.content_of(document, content), nothing_left
+
+    def settings_after(
+        self, host: Host, path: Path, content: bytes | None, events: Sequence[str], options: SetupOptions
+    ) -> bytes:
+        """Return the settings with our entries, and with its telemetry where that is switched on."""
+        document = _read(self.with_hooks(host, path, content, events))
+        if options.native_otlp:
+            geminicli_otlp.install(document, otlp.address(host), otlp.setup_token(host, self.name))
+        else:
+            geminicli_otlp.uninstall(document)
+        return document.encode()
+
+    def plan_setup(self, host: Host, options: SetupOptions) -> Plan:
+        """Plan as for every agent, and the token of its telemetry."""
+        plan, path = super().plan_setup(host, options), self.setup_path(host, options)
+        return otlp.completed(plan, host, self.name, path, wanted=options.native_otlp)
+
+    def plan_teardown(self, host: Host) -> Plan:
+        """Plan as for every agent, and the token of its telemetry."""
+        plan = super().plan_teardown(host)
+        return replace(plan, changes=(*plan.changes, otlp.removal(host, self.name)))
+
+    def telemetry(self, host: Host) -> tuple[str, ...]:
+        """Hooks, and its own telemetry where that was switched on."""
+        return otlp.channels(host, self.name)
 
     def missing_events(
         self, host: Host, path: Path, content: bytes | None, events: Sequence[str]
@@ -183,14 +218,17 @@ class GeminiCli(scripted.ScriptedConnector):
 
     def switched_off(self, host: Host, options: SetupOptions) -> Iterator[str]:
         """Hooks may be off in the user's, the project's or the organisation's settings."""
-        named = scripted.absolute(host.env.get("GEMINI_CLI_SYSTEM_SETTINGS_PATH"))
         defaults = scripted.absolute(host.env.get("GEMINI_CLI_SYSTEM_DEFAULTS_PATH"))
-        system = [named] if named else [folder / SETTINGS for folder in self.system_dirs]
+        system = self._system_files(host)
         projects = [options.workspace / ".gemini" / SETTINGS] if options.workspace else []
         beside = [defaults] if defaults else [each.parent / "system-defaults.json" for each in system]
         for path in (self.settings_path(host), *projects, *system, *beside):
             for key in _switches(path):
                 yield f"{key} in {path}"
+
+    def _system_files(self, host: Host) -> list[Path]:
+        named = scripted.absolute(host.env.get("GEMINI_CLI_SYSTEM_SETTINGS_PATH"))
+        return [named] if named else [folder / SETTINGS for folder in self.system_dirs]
 
     def protected_paths(self, host: Host) -> tuple[str, ...]:
         """The user's settings; a project's can switch hooks off, but not change ours."""
@@ -223,6 +261,16 @@ def _read(content: bytes | None) -> Document:
     if not isinstance(document.root.value, dict):
         raise ForeignContent("the file holds something else than a JSON object")
     return document
+
+
+def _settings(paths: Iterable[Path]) -> Mapping[str, Any]:
+    """Return what the first of some settings files holds, empty where there are none."""
+    for path in paths:
+        content = disk.look(path).content
+        if content is not None:
+            settings: Mapping[str, Any] = _read(content).root.value
+            return settings
+    return {}
 
 
 def _switches(path: Path) -> list[str]:

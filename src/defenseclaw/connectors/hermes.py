@@ -40,6 +40,7 @@ from typing import Any
 
 from defenseclaw.connectors import disk, hermes_config, hookscript, payload, probes, runtime, scripted
 from defenseclaw.connectors.base import Change, Check, HookCall, Host, NativeAnswer, Plan, SetupOptions
+from defenseclaw.connectors.hermes_canary import HermesCanary
 from defenseclaw.errors import SetupError
 from defenseclaw.vocabulary import Abilities, Action, Correlation, Door, Event, EventKind, Verdict
 
@@ -95,6 +96,9 @@ class Hermes(scripted.ScriptedConnector):
 
     system_dir = Path("/etc/hermes")
     """Where an organisation's settings lie; they win over the user's."""
+
+    def __init__(self) -> None:
+        self.canary = HermesCanary(lambda host: self.settings_path(host).parent)
 
     # ---- translation ----------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from defenseclaw.connectors import flathooks, scripted
 from defenseclaw.connectors.base import Host, SetupOptions
-from defenseclaw.connectors.jsonc import CommentedDocument
+from defenseclaw.connectors.jsonc import CommentedDocument, has_comments
 from defenseclaw.connectors.jsonedit import Document
 from defenseclaw.errors import SetupError
 
@@ -77,7 +77,7 @@ class HooksFileConnector(scripted.ScriptedConnector):
             return content, True
         document = self.read(content)
         nothing_left = flathooks.uninstall(document, COMMAND, lambda each: self.owns(host, each))
-        return document.encode(), nothing_left
+        return document.encode(), nothing_left and not has_comments(content)
 
     def missing_events(
         self, host: Host, path: Path, content: bytes | None, events: Sequence[str]

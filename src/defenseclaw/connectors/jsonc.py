@@ -26,6 +26,11 @@ class CommentedDocument(jsonedit.Document):
         super()._replace(start, end, kept + (text or (line if kept else "")))
 
 
+def has_comments(content: bytes) -> bool:
+    """Whether a text holds somebody's words beside its value."""
+    return any(match[0][0] == "/" for match in _TOKEN.finditer(content.decode("utf-8", "replace")))
+
+
 def _blanked(match: re.Match[str]) -> str:
     found = match[0]
     return found if found[0] == '"' else re.sub(r"[^\n]", " ", found)

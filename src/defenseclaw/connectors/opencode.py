@@ -50,6 +50,7 @@ from defenseclaw.connectors.base import (
     SetupOptions,
 )
 from defenseclaw.connectors.hookscript import check_runtime
+from defenseclaw.connectors.opencode_canary import OpenCodeCanary
 from defenseclaw.connectors.scripted import absolute, told
 from defenseclaw.errors import AgentNotFound, ForeignContent, SetupError
 from defenseclaw.vocabulary import JSON, Action, Correlation, Door, Event, EventKind, Mode, Verdict
@@ -90,6 +91,8 @@ class OpenCode(Connector):
     enforcement_surface = "opencode_plugin"
     block_events = frozenset(_KINDS)
     replace_events = frozenset({"tool.execute.after", _HISTORY, _ANSWER})
+
+    canary = OpenCodeCanary()
 
     # ---- translation ----------------------------------------------------------------------------
 

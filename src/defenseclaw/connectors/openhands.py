@@ -43,6 +43,7 @@ from typing import Any
 
 from defenseclaw.connectors import disk, openhands_hooks, payload, probes, scripted
 from defenseclaw.connectors.base import HookCall, Host, NativeAnswer, SetupOptions
+from defenseclaw.connectors.openhands_canary import OpenHandsCanary
 from defenseclaw.errors import SetupError
 from defenseclaw.vocabulary import JSON, Action, Door, Event, EventKind, Verdict
 
@@ -98,6 +99,9 @@ class OpenHands(scripted.ScriptedConnector):
     logical = "config"
     restart_hint = "Restart running OpenHands sessions; new ones are governed at once."
     closed_exit = 2
+
+    def __init__(self) -> None:
+        self.canary = OpenHandsCanary(self.installed_path, self.settings_path)
 
     # ---- translation ----------------------------------------------------------------------------
 

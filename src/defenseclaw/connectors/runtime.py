@@ -88,17 +88,22 @@ def read_token(host: Host, connector: str) -> str | None:
         SetupError: the file is a link, not ours, readable by others, or not 64 hex digits. It is never
             taken for "no token".
     """
-    opened = disk.open_regular(token_path(host, connector), f"hook token of {connector}")
+    return read_token_file(token_path(host, connector), connector, "hook token")
+
+
+def read_token_file(path: Path, connector: str, what: str) -> str | None:
+    """Return the token in one file of a connector's, ``what`` it is for messages; as :func:`read_token`."""
+    opened = disk.open_regular(path, f"{what} of {connector}")
     if opened is None:
         return None
     descriptor, status = opened
     with open(descriptor, "rb") as file:
         content = file.read(_TOKEN_FILE_BYTES + 1)
     if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o077:
-        raise SetupError(f"hook token of {connector} is not a private file of yours", hint=_mend(connector))
+        raise SetupError(f"{what} of {connector} is not a private file of yours", hint=_mend(connector))
     token = content.decode("ascii", "replace").removesuffix("\n")
     if not _TOKEN.fullmatch(token):
-        raise SetupError(f"hook token of {connector} is malformed", hint=_mend(connector))
+        raise SetupError(f"{what} of {connector} is malformed", hint=_mend(connector))
     return token
 
 

@@ -26,6 +26,7 @@ _STRING = re.compile(
     r'"""(?:[^\\]|\\.)*?"{3,5}' r"|'''.*?'{3,5}" r'|"(?:[^"\\\n]|\\.)*"' r"|'[^'\n]*'", re.DOTALL
 )
 _SCALAR = re.compile(r"[^,\]}#\r\n]+")
+_REMARK = re.compile(r"^[ \t]*#[^\n]*(?:\n|\Z)", re.MULTILINE)
 _REST_OF_LINE = re.compile(r"[^\n]*(?:\n|\Z)")
 
 
@@ -187,11 +188,11 @@ class Document:
 
     def rename(self, path: Path, name: str) -> None:
         """Give the last part of ``path`` another name wherever it is written."""
-        spots = [
+        spots = {  # a header's keys come once for the header and once for each of its entries
             keys[len(path) - 1]
             for keys in self._all_keys()
             if tuple(each.name for each in keys[: len(path)]) == path
-        ]
+        }
         text = self.text
         for key in sorted(spots, key=lambda each: each.start, reverse=True):
             text = text[: key.start] + quoted(name) + text[key.end :]
@@ -235,10 +236,11 @@ class Document:
     def _cut(self, spans: list[Span]) -> None:
         text = self.text
         for start, end in sorted(set(spans), reverse=True):
-            before = text[:start]
+            before, kept = text[:start], ""
             if re.search(r"(?:\A|\n)[ \t]*\Z", before):
                 before = re.sub(r"(?<=\n)[ \t]*\r?\n\Z", "", before)  # the empty line `append` put there
-            text = before + text[end:]
+                kept = "".join(_REMARK.findall(text, start, end))  # somebody's words
+            text = before + kept + text[end:]
         if text != self.text:
             self._read(text)
 

@@ -8,6 +8,7 @@ edit is refused and the file stays as it is.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ import yaml
 
 from defenseclaw.errors import ForeignContent
 
+_REMARK = re.compile(r"^[ \t]*#[^\n]*(?:\n|\Z)", re.MULTILINE)
 MAX_CHARACTERS = 1024 * 1024
 Plain = Any
 """A node as plain values: a (tag, text) pair, a list, or a list of (key, value) pairs under "map"."""
@@ -168,8 +170,10 @@ class YamlDocument:
         newline = self.text.find("\n", end)
         if end and self.text[end - 1] == "\n" and end > start:
             newline = end - 1
-        if newline >= 0:
-            self._replace(first, newline + 1, "")
+        stop = newline + 1 if newline >= 0 else len(self.text)
+        remarks = "".join(_REMARK.findall(self.text, first, stop))  # somebody's words
+        if newline >= 0 or remarks:
+            self._replace(first, stop, remarks)
         else:  # the last line had no line end; the one before it gets none either
             kept = self.text[:first].removesuffix("\n").removesuffix("\r")
             self._replace(len(kept), len(self.text), "")

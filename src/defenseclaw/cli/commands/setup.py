@@ -1,18 +1,19 @@
-"""``defenseclaw setup``: one command per agent of the registry, ``remove`` and ``guardrail``."""
+"""``defenseclaw setup``: one command per agent of the registry, all at once, ``remove`` and ``guardrail``."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from defenseclaw.cli.context import App, pass_app
-from defenseclaw.cli.output import confirm, print_fields, print_json, print_table, printable
+from defenseclaw.cli.output import confirm, print_json, print_table, printable
 
 if TYPE_CHECKING:
-    from defenseclaw.cli.installing import Installed
-    from defenseclaw.connectors.base import Connector
+    from defenseclaw.cli.installing import Wishes
+    from defenseclaw.connectors.base import Connector, Plan
 
 SEVERITIES = ("LOW", "MEDIUM", "HIGH", "CRITICAL")
 
@@ -37,32 +38,110 @@ class Agents(click.Group):
         return _agent_command(connector) if connector else None
 
 
-@click.group("setup", cls=Agents, invoke_without_command=True)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def _choices() -> list[click.Parameter]:
+    """Return the options that say how agents shall be governed."""
+    return [
+        click.Option(
+            ["--mode"], type=click.Choice(["observe", "action"]), help="observe records, action enforces."
+        ),
+        click.Option(
+            ["--fail-mode"],
+            type=click.Choice(["open", "closed"]),
+            help="When no decision can be had. Default: open in observe, closed in action.",
+        ),
+        click.Option(["--rule-pack", "--rule-pack-dir"], help="default, strict, permissive or a folder."),
+        click.Option(["--block-message"], help="Text the agent is shown on a block."),
+        click.Option(
+            ["--human-approval/--no-human-approval"],
+            default=None,
+            help="Ask a person before severe calls pass.",
+        ),
+        click.Option(
+            ["--hilt-min-severity"], type=click.Choice(SEVERITIES), help="Least severity that asks."
+        ),
+        click.Option(["-y", "--yes"], is_flag=True, help="Do not ask."),
+        click.Option(["--dry-run"], is_flag=True, help="Show what would change."),
+        click.Option(["--json", "as_json"], is_flag=True, help="Print JSON."),
+    ]
+
+
+@click.group("setup", cls=Agents, invoke_without_command=True, params=_choices())
+@click.option("--all", "--detected", "everyone", is_flag=True, help="Govern every agent found here.")
+@click.option("-c", "--connector", "names", multiple=True, help="Govern this agent; may be repeated.")
 @click.pass_context
-def command(ctx: click.Context, as_json: bool) -> None:
-    """Govern an agent: `setup claude-code`. Without an agent, lists those found here."""
-    if ctx.invoked_subcommand is None:
-        _list_agents(ctx.obj, as_json=as_json)
+def command(ctx: click.Context, /, everyone: bool, names: tuple[str, ...], **given: Any) -> None:  # noqa: ANN401
+    """Govern an agent: `setup claude-code`; all that are found: `--all`. Without either, lists them."""
+    several = everyone or bool(names)
+    if ctx.invoked_subcommand is not None:
+        if several:
+            raise click.UsageError("either one agent by its command, or --all or --connector")
+    elif several and not (everyone and names):
+        _setup_several(ctx.obj, None if everyone else names, given)
+    elif several or any(value for name, value in given.items() if name != "as_json"):
+        raise click.UsageError("which agents: one by its command, --all, or --connector NAME")
+    else:
+        _list_agents(ctx.obj, as_json=given["as_json"])
 
 
 @command.command("remove")
-@click.argument("name")
+@click.argument("name", required=False)
+@click.option("--all", "everyone", is_flag=True, help="Take it out of every agent.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @pass_app
-def remove(app: App, name: str, yes: bool, as_json: bool) -> None:
+def remove(app: App, name: str | None, everyone: bool, yes: bool, as_json: bool) -> None:
     """Take DefenseClaw out of agent NAME; files nobody edited since are restored byte for byte."""
     from defenseclaw.cli import installing
-    from defenseclaw.cli.record import record
 
-    connector = installing.connector_named(name)
+    if everyone == bool(name):
+        raise click.UsageError("name one agent, or say --all")
+    if everyone:
+        _remove_all(app, yes=yes, as_json=as_json)
+        return
+    connector = installing.connector_named(name or "")
     config = app.config()
     confirm(f"Remove DefenseClaw from {connector.title}?", yes=yes)
     done = installing.remove(app.host(config), connector)
     installing.forget(app, [connector])
+    _record_removal(app, connector, done)
     restored = [str(change.path) for change in done.changes]
-    if restored:
+    if as_json:
+        print_json({"connector": connector.name, "status": "removed", "restored": restored})
+    else:
+        _print_removal(connector, done)
+
+
+def _remove_all(app: App, *, yes: bool, as_json: bool) -> None:
+    from defenseclaw.cli import installing
+    from defenseclaw.connectors.base import registry
+
+    config = app.config()
+    wanted = installing.to_remove(app, config)
+    if wanted:
+        confirm(f"Remove DefenseClaw from {', '.join(each.title for each in wanted)}?", yes=yes)
+    removal = installing.remove_all(app.host(config), wanted)
+    gone = [registry()[name] for name in removal.done]
+    installing.forget(app, gone)
+    for connector in gone:
+        _record_removal(app, connector, removal.done[connector.name])
+    if as_json:
+        said = {name: removal.restored(name) for name in removal.done}
+        failed = {name: error.message for name, error in removal.failed.items()}
+        print_json({"restored": said, "not_removed": failed})
+        if failed:
+            raise click.exceptions.Exit(1)
+        return
+    for connector in gone:
+        _print_removal(connector, removal.done[connector.name])
+    if not wanted:
+        click.echo("No agent is governed.")
+    removal.complain()
+
+
+def _record_removal(app: App, connector: Connector, done: Plan) -> None:
+    from defenseclaw.cli.record import record
+
+    if done.changes:
         record(
             app,
             "setup-remove",
@@ -70,15 +149,15 @@ def remove(app: App, name: str, yes: bool, as_json: bool) -> None:
             target=connector.name,
             connector=connector.name,
             before={"installed": True},
-            after={"installed": False, "files": restored},
+            after={"installed": False, "files": [str(change.path) for change in done.changes]},
         )
-    if as_json:
-        print_json({"connector": connector.name, "status": "removed", "restored": restored})
-        return
+
+
+def _print_removal(connector: Connector, done: Plan) -> None:
     for change in done.changes:
         click.echo(f"{'restored' if change.path.exists() else 'deleted '}  {printable(str(change.path))}")
-    click.echo(f"{connector.title} is {'no longer' if restored else 'not'} governed.")
-    for note in (*done.notes, done.restart_hint if restored else ""):
+    click.echo(f"{connector.title} is {'no longer' if done.changes else 'not'} governed.")
+    for note in (*done.notes, done.restart_hint if done.changes else ""):
         if note:
             click.echo(note)
 
@@ -131,34 +210,14 @@ def guardrail(app: App, disable: bool, yes: bool, as_json: bool) -> None:
 
 def _agent_command(connector: Connector) -> click.Command:
     help_text = f"Govern {connector.title}: {connector.description}"
-    options: list[click.Parameter] = [
-        click.Option(
-            ["--mode"], type=click.Choice(["observe", "action"]), help="observe records, action enforces."
-        ),
-        click.Option(
-            ["--fail-mode"],
-            type=click.Choice(["open", "closed"]),
-            help="When no decision can be had. Default: open in observe, closed in action.",
-        ),
-        click.Option(["--rule-pack", "--rule-pack-dir"], help="default, strict, permissive or a folder."),
-        click.Option(["--block-message"], help="Text the agent is shown on a block."),
-        click.Option(
-            ["--human-approval/--no-human-approval"],
-            default=None,
-            help="Ask a person before severe calls pass.",
-        ),
-        click.Option(
-            ["--hilt-min-severity"], type=click.Choice(SEVERITIES), help="Least severity that asks."
-        ),
+    options = [
+        *_choices(),
         click.Option(
             ["--workspace"],
             type=click.Path(file_okay=False, exists=True, path_type=Path),
             help="Install into this project only.",
         ),
-        click.Option(["-y", "--yes"], is_flag=True, help="Do not ask."),
         click.Option(["--force"], is_flag=True, help="Install although the agent was not found."),
-        click.Option(["--dry-run"], is_flag=True, help="Show what would change."),
-        click.Option(["--json", "as_json"], is_flag=True, help="Print JSON."),
     ]
 
     @pass_app
@@ -169,64 +228,46 @@ def _agent_command(connector: Connector) -> click.Command:
 
 
 def _setup(app: App, connector: Connector, given: dict[str, Any]) -> None:
-    from defenseclaw.cli.installing import Wishes, install
+    from defenseclaw.cli import setup_report
+    from defenseclaw.cli.installing import install
 
-    wishes = Wishes(
+    workspace = given["workspace"].absolute() if given["workspace"] else None
+    wishes = replace(_wishes(given), workspace=workspace, force=given["force"])
+    done = install(app, connector, wishes, yes=given["yes"], quiet=given["as_json"], dry_run=given["dry_run"])
+    if given["as_json"]:
+        print_json(setup_report.of_one(app, done))
+    else:
+        setup_report.print_one(app, done)
+
+
+def _setup_several(app: App, names: tuple[str, ...] | None, given: dict[str, Any]) -> None:
+    """Set up the agents named, None: those found; exit 1 when one of them refused."""
+    from defenseclaw.cli import installing, rollout, setup_report
+
+    named = None if names is None else list(dict.fromkeys(map(installing.connector_named, names)))
+    as_json, dry_run = given["as_json"], given["dry_run"]
+    outcomes = rollout.install_all(
+        app, named, _wishes(given), yes=given["yes"], quiet=as_json, dry_run=dry_run
+    )
+    if as_json:
+        print_json(setup_report.of_all(app, outcomes))
+    else:
+        setup_report.print_all(app, outcomes, dry_run=dry_run)
+    if any(outcome.error for outcome in outcomes):
+        raise click.exceptions.Exit(1)
+
+
+def _wishes(given: dict[str, Any]) -> Wishes:
+    from defenseclaw.cli.installing import Wishes
+
+    return Wishes(
         mode=given["mode"],
         fail_mode=given["fail_mode"],
         block_message=given["block_message"],
         rule_pack=given["rule_pack"],
         human_approval=given["human_approval"],
         min_severity=given["hilt_min_severity"],
-        workspace=given["workspace"].absolute() if given["workspace"] else None,
-        force=given["force"],
     )
-    done = install(app, connector, wishes, yes=given["yes"], quiet=given["as_json"], dry_run=given["dry_run"])
-    if given["as_json"]:
-        print_json(_report(app, done))
-    else:
-        _print_report(app, done)
-
-
-def _report(app: App, done: Installed) -> dict[str, Any]:
-    return {
-        "connector": done.connector.name,
-        "status": done.status,
-        "mode": str(done.mode),
-        "fail_mode": str(done.fail_mode),
-        "changes": [
-            {"action": verb, "path": str(change.path), "why": change.why} for verb, change in done.steps
-        ],
-        "notes": list(done.plan.notes),
-        "warnings": list(done.plan.warnings),
-        "restart_hint": done.plan.restart_hint,
-        "gateway_running": _gateway_answers(app),
-    }
-
-
-def _print_report(app: App, done: Installed) -> None:
-    if not done.applied:
-        click.echo("Dry run: nothing was changed.")
-        return
-    running = _gateway_answers(app)
-    title = done.connector.title
-    enforced = (
-        "blocks, asks and masks" if done.mode == "action" else "records and reports; nothing is blocked"
-    )
-    refused = f"{title} is refused tool calls" if done.fail_mode == "closed" else f"{title} goes on unchecked"
-    print_fields(
-        [
-            ("Agent", f"{title} ({done.status})"),
-            ("Mode", f"{done.mode}: {enforced}"),
-            ("Fail mode", f"{done.fail_mode}: while the gateway is down, {refused}"),
-            ("Gateway", "running" if running else "not running; start it with `defenseclaw-gateway start`"),
-        ]
-    )
-    if done.fail_mode == "closed" and running:
-        click.echo("If it ever stops, `defenseclaw-gateway start` brings it back.")
-    for note in (*done.plan.notes, done.plan.restart_hint):
-        if note:
-            click.echo(note)
 
 
 def _list_agents(app: App, *, as_json: bool) -> None:
@@ -243,9 +284,3 @@ def _list_agents(app: App, *, as_json: bool) -> None:
             for agent in found
         ],
     )
-
-
-def _gateway_answers(app: App) -> bool:
-    from defenseclaw import daemon
-
-    return daemon.is_answering(app.address(app.config()))

@@ -10,7 +10,9 @@ from defenseclaw.cli.context import App, pass_app
 from defenseclaw.cli.output import print_fields, print_json, print_table
 
 if TYPE_CHECKING:
+    from defenseclaw.cli.agents import Agent
     from defenseclaw.config.schema import Config
+    from defenseclaw.verification.record import Standing
 
 
 @click.command()
@@ -22,6 +24,7 @@ def command(app: App, as_json: bool) -> None:
 
     config = app.config()
     agents = survey(app, config)
+    standings = {agent.name: _standing(app, agent) for agent in agents if agent.enabled}
     report = {
         "environment": config.environment,
         "deployment_mode": "local",
@@ -46,6 +49,7 @@ def command(app: App, as_json: bool) -> None:
                 "found": agent.found,
                 "version": agent.version,
                 "source": "config" if agent.configured else "detected",
+                "verified": standings[agent.name].as_json() if agent.name in standings else None,
             }
             for agent in agents
             if agent.configured or agent.found
@@ -56,14 +60,26 @@ def command(app: App, as_json: bool) -> None:
         return
     _print_summary(report)
     shown = [
-        (agent.title, agent.found_words, agent.governed_words)
+        (agent.title, agent.found_words, agent.governed_words, _proven(standings.get(agent.name)))
         for agent in agents
         if agent.configured or agent.found
     ]
     if shown:
-        print_table(("Agent", "Found", "Governed"), shown)
+        print_table(("Agent", "Found", "Governed", "Proven"), shown)
     else:
         click.echo("\nNo agent found here. `defenseclaw setup` shows what is looked for.")
+
+
+def _standing(app: App, agent: Agent) -> Standing:
+    from defenseclaw.verification.record import standing
+
+    return standing(app.data.root, agent.name, agent.version, agent.mode, agent.fail_mode)
+
+
+def _proven(standing: Standing | None) -> str:
+    from datetime import UTC, datetime
+
+    return standing.words(datetime.now(UTC)) if standing is not None else ""
 
 
 def _print_summary(report: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from defenseclaw.connectors.base import Connector
+from defenseclaw.connectors.base import Connector, built_in
 from defenseclaw.gateway.routes.health import primary_connector
 from defenseclaw.gateway.routing import Call, Route
 
@@ -52,11 +52,10 @@ async def connectors(call: Call) -> Connectors:
 
 
 def _entry(connector: Connector) -> ConnectorEntry:
-    built_in = type(connector).__module__.startswith("defenseclaw.")
     return ConnectorEntry(
         name=connector.name,
         description=connector.description,
-        source="built-in" if built_in else "plugin",
+        source="built-in" if connector.name in built_in() else "plugin",
         tool_inspection_mode="both",
         subprocess_policy="none",
         llm_traffic_mode="proxy" if connector.enforcement_surface == "llm_proxy" else "hooks-only",
