@@ -84,9 +84,13 @@ def is_ssn(value: str) -> bool:
     return area not in ("000", "666") and area[0] != "9" and group != "00" and serial != "0000"
 
 
+_REPDIGITS: Final = re.compile(r"(\d)\1\1-(\d)\2-(\d)\3\3\3")
+"""What people type for the shape of a number: 111-22-3333."""
+
+
 def _ssn(match: str, text: str, start: int, end: int) -> bool:
     """A hyphenated number with a label, in a labelled column, or in the company of another."""
-    if not is_ssn(match) or not _stands_alone(text, start, end):
+    if not is_ssn(match) or not _stands_alone(text, start, end) or _REPDIGITS.fullmatch(match):
         return False
     label = _label_says(text, start)
     if label is not None:
@@ -173,11 +177,20 @@ def luhn(digits: str) -> bool:
     return total % 10 == 0
 
 
+_GROUP_BEFORE: Final = re.compile(r"(?i)(?:^|[^0-9a-z])[0-9a-f]{4}[\s-]\Z")
+_GROUP_AFTER: Final = re.compile(r"(?i)[\s-][0-9a-f]{4}(?![0-9a-z])")
+"""Another group of four on either side: a table of numbers."""
+
+
 def _card(match: str, text: str, start: int, end: int) -> bool:
     digits = digits_of(match)
     if not 13 <= len(digits) <= 19 or not luhn(digits) or not _stands_alone(text, start, end):
         return False
-    return digits not in _TEST_CARDS and not digits.startswith(_TEST_ISSUERS) and not is_sequence(digits)
+    groups = _NOT_DIGIT.split(match)
+    is_repetitive = len(groups) > 2 and len(set(groups)) < len(groups) - 1
+    is_sample = digits in _TEST_CARDS or digits.startswith(_TEST_ISSUERS) or is_sequence(digits)
+    in_a_table = _GROUP_BEFORE.search(text, max(0, start - 6), start) or _GROUP_AFTER.match(text, end, end + 6)
+    return not (is_sample or is_repetitive or in_a_table)
 
 
 # Bank accounts --------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 from urllib.parse import unquote
 
-from defenseclaw.detection import personal
+from defenseclaw.detection import personal, triage
 
 Validator = Callable[[str, str, int, int], bool]
 
@@ -28,8 +28,15 @@ MAX_JWT_PART_CHARS: Final = 16 * 1024
 
 # Samples and placeholders ---------------------------------------------------------------------------------
 
-_PUBLIC_SAMPLES = frozenset({"iosfodnn7example", "wjalrxutnfemik7mdengbpxrficyexamplekey"})
-"""Values of vendors' documentation, compact: the access key id and secret of the AWS manuals."""
+_PUBLIC_SAMPLES = frozenset(
+    (
+        "iosfodnn7example wjalrxutnfemik7mdengbpxrficyexamplekey"
+        " kd94hf93k423kf44 nnch734d00sl2jdk hh5s93j4hdidpola hdhd0244k9j7ao03 pfkkdhi9sl3r4s00 dpf43f3p2l4k3l03"
+        " ad180jjd733klru7 9djdj82h48djs9d2 kkk9d7dh3k39sjv7 jd83jd92dhsh93js s6bhdrkqt3 gx1fbat3bv 7fjfp0zbr1ktdrbnfvdmiw"
+        " 2yotnfzfejr1zcsicmwpaa tgzv3jokf0xg5qx2tlkwia czzcagrsa3f0mzpnwdfmqmf0m2jw mf9b5f41jqm slav32hkkg splxlobezqqybys6wxsbia"
+    ).split()
+)
+"""Values of documentation, compact: the AWS manuals, RFC 5849, RFC 6749, RFC 6750, OpenID Connect."""
 
 _PLACEHOLDER_WORDS = re.compile(
     r"example|placeholder|changeme|replace(?:me|with|this)|your(?:own|api|auth|access|secret|private|token|key|pass)"
@@ -102,7 +109,7 @@ _SAMPLE_WORDS: Final = (
     " laravel rails express spring docker compose hello world foo bar baz qux abcdef abcd abc xyz qwertyuiop"
     " qwerty asdfgh asdf zxcvbn letmein welcome signup login horse battery staple hunter alice bob charlie eve"
     " john jane doe acme here value string text email name account your this that very not the for and with"
-    " super safe safest mine my me is it no of to at on in an a b c x"
+    " super safe safest real mine my me is it no of to at on in an a b c x"
 )
 _SAMPLE_WORD: Final = re.compile("|".join(sorted(set(_SAMPLE_WORDS.split()), key=len, reverse=True)))
 _LEET: Final = str.maketrans("@4301$5!7", "aaeoissit")
@@ -122,7 +129,19 @@ def is_throwaway(value: str) -> bool:
     text = unquote(value).lower()
     if any(len(run) > _MAX_FREE_DIGITS and not _counts(run) for run in re.findall(r"\d+", text)):
         return False
-    return any(_is_made_of_samples(each) for each in (text, text.rstrip(_MARKS).translate(_LEET)))
+    readings = (text, text.rstrip(_MARKS).translate(_LEET), _encoded_words(value))
+    return any(_is_made_of_samples(each) for each in readings)
+
+
+def _encoded_words(value: str) -> str:
+    """Return what ``value`` holds in base64, in lower case without white space; empty if it is no plain text."""
+    if len(value) < 8 or len(value) % 4:
+        return ""
+    try:
+        text = base64.b64decode(value, validate=True).decode("ascii")
+    except ValueError:
+        return ""
+    return "".join(text.lower().split()) if text.isprintable() else ""
 
 
 def _is_made_of_samples(text: str) -> bool:
@@ -230,7 +249,8 @@ def _aws_secret(match: str, text: str, start: int, end: int) -> bool:
 
 
 def _vendor_token(match: str, _text: str, _start: int, _end: int) -> bool:
-    return is_random(match, bits=3.0)
+    # Many zero bits are an image or a program in base64, of which the token is a stretch.
+    return is_random(match, bits=3.0) and match.count("A") * 4 <= len(match) + 12
 
 
 _BETWEEN_NAME_AND_VALUE = " \t\r\n\"'`=:!>([]@\\"
@@ -241,7 +261,13 @@ _NAMES_SOMETHING_ELSE = frozenset((
     "uri", "url", "path", "file", "dir", "name", "type", "class", "version", "length", "size", "count",
     "min", "max", "format", "regex", "pattern", "policy", "field", "label", "hint", "help", "title", "text",
     "message", "prompt", "placeholder", "env", "var", "prefix", "suffix", "ref", "arn", "expiry", "expires",
-    "in", "at", "ttl", "endpoint", "selector", "header", "param", "scope", "schema", "error", "column",
+    "encryption", "method", "hasher", "hashers", "backend", "validator", "validators", "validation", "reset",
+    "expiration", "lifetime", "age", "days", "hours", "minutes", "seconds", "timeout", "interval", "required",
+    "enabled", "disabled", "visible", "visibility", "input", "box", "form", "page", "view", "screen", "dialog",
+    "modal", "button", "icon", "class", "strength", "rule", "requirement", "history", "callback", "command",
+    "cmd", "fd", "model", "budget", "limit", "usage", "cost", "parser", "lexer", "stream", "list", "map",
+    "array", "mask", "style", "color", "colour", "manager", "service", "factory", "builder", "component",
+    "controller", "repository", "test", "tests", "spec", "mock", "in", "at", "ttl", "endpoint", "selector", "header", "param", "scope", "schema", "error", "column",
     "index", "enum", "const", "code", "strategy", "handler", "provider", "location", "source", "algorithm",
     "encoding", "mode", "kind", "property", "option", "alias", "rotation", "manager", "store",
 ))  # fmt: skip
@@ -284,6 +310,7 @@ def _assigned_literal(match: str, text: str, start: int, _end: int) -> bool:
     if _is_name_of_something_else(named) or is_template(match) or _LOCATOR.match(match):
         return False
     is_quoted = before[-1:] in ("'", '"', "`")
+    match = match if is_quoted else match.partition("&")[0]
     if match.endswith(_CUT_SHORT) or (not is_quoted and _is_code(match)) or _repeats(match):
         return False
     if _OF_A_VENDOR.match(match):
@@ -378,7 +405,7 @@ def _header_token(match: str, text: str, start: int, _end: int) -> bool:
     if is_template(match):
         return False
     if text[max(0, start - 8) : start].rstrip().lower().endswith("basic"):
-        return _is_basic_credentials(match)
+        return not is_placeholder(match) and _is_basic_credentials(match)
     return _mixes_classes(match) and is_random(match) and not is_throwaway(match) and not is_phrase(match)
 
 
@@ -389,6 +416,9 @@ def _is_basic_credentials(match: str) -> bool:
     except (ValueError, binascii.Error):
         return False
     pair = raw.decode("utf-8", "replace")
+    user, _, password = pair.partition(":")
+    if password and (is_throwaway(password) or password == user):
+        return False
     readable = pair.isprintable() and "\ufffd" not in pair
     return b":" in raw and len(raw) > 1 and not is_template(pair) and (readable or len(match) >= 24)
 
@@ -427,7 +457,7 @@ def _connection_password(match: str, text: str, start: int, end: int) -> bool:
 
 
 _SAMPLE_CLAIM: Final = re.compile(
-    r"(?i)\bjohn doe\b|\bjane doe\b|^1234567890$|[@.]example(?:\.|$)|\blocalhost\b|-demo$|^(?:test|demo|sample)\b"
+    r"(?i)^(?:payload|world|bar|value)$|\bjohn doe\b|\bjane doe\b|^1234567890$|[@.]example(?:\.|$)|\blocalhost\b|-demo$|^(?:test|demo|sample)\b"
     r"|^(?:user|test|alice|bob|admin)@(?:test|acme|mail|email|local)\."
 )
 
@@ -615,5 +645,6 @@ VALIDATORS: Final[Mapping[str, Validator]] = {
     "jwt": _jwt,
     "private-key": _pem,
     **personal.VALIDATORS,
+    **triage.VALIDATORS,
 }
 """Second-stage validators, by the name a rule gives under ``validate``."""

@@ -231,7 +231,7 @@ PATH_CLASSES: Final[dict[str, str]] = {
     "hosts_file": "/etc/hosts or resolv.conf",
     "system_log": "a log or accounting file of the system",
     "core_log": "a log that says who did what (syslog, auth.log, wtmp, journal …), or all logs at once",
-    "windows_hive": "the registry hives SAM, SECURITY or SYSTEM of Windows, which hold password hashes and keys",
+    "windows_hive": "the registry hives SAM, SECURITY or SYSTEM of Windows",
     # credentials
     "credential": "holds secrets: the umbrella over every class of this group",
     "ssh_dir": "the .ssh directory of a home or anything in it",
@@ -296,7 +296,6 @@ PATH_CLASSES: Final[dict[str, str]] = {
 
 CREDENTIAL_CLASSES: Final = frozenset(
     {
-        "windows_hive",
         "windows_vault",
         "dpapi_key",
         "ssh_private_key",

@@ -1,6 +1,7 @@
 """From a tool call to :class:`~defenseclaw.detection.facts.Facts`: what it would do, as values.
 
-A shell tool's command line is evaluated by :mod:`defenseclaw.detection.shell`, each command described
+A shell tool's command line is evaluated by :mod:`defenseclaw.detection.shell`, that of a Windows shell by
+:mod:`defenseclaw.detection.windows`, each command described
 by :mod:`defenseclaw.detection.programs`, its paths and addresses brought to normal form and classed.
 A structured tool's arguments become paths and addresses of command 0.
 
@@ -25,7 +26,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from defenseclaw.detection import paths, programs, tools, urls
+from defenseclaw.detection import paths, programs, tools, ungoverned, urls, windows
 from defenseclaw.detection.facts import (
     UNKNOWN,
     Command,
@@ -41,12 +42,11 @@ from defenseclaw.detection.programs import interpreters, losses, system
 from defenseclaw.detection.programs.base import Act, AddressUse, PathUse
 from defenseclaw.detection.programs.flows import FlowFinder, Step, made_by_links
 from defenseclaw.detection.shell import Evaluation, environment, evaluate
+from defenseclaw.detection.shell.evaluator import KindOf
 from defenseclaw.vocabulary import Event, HostContext
 
 MAX_COMMANDS: Final = 512
 """Commands judged; of more, those that only look at files go first."""
-MAX_SETTINGS: Final = 262_144
-"""Characters of agent settings that are looked at."""
 MAX_ALIKE: Final = 8
 """Commands, or paths, of one kind that come before those of other kinds."""
 MAX_COLLECTED: Final = 16_384
@@ -102,10 +102,9 @@ _FILTERS_PACKETS: Final = frozenset({"iptables", "ip6tables", "nft", "ufw"})
 _KILLERS: Final = _FILTERS_PACKETS | {
     "kill", "fuser", "gdb", "lldb", "gcore", "kill-port", "killport", "fkill", "npx"
 }  # fmt: skip
+_USER_KILLERS: Final = frozenset({"pkill", "killall", "skill", "loginctl"})
 _REFUSALS: Final = frozenset({"DROP", "REJECT", "drop", "reject", "deny"})
 _CURL_URL: Final = re.compile(r"(?m)^\s*-{0,2}url\s*[=: ]\s*\"?([^\"\s]+)")
-_PROJECT_SETTINGS: Final = re.compile(r"(?:^|/)\.claude/settings[\w.-]*\.json$")
-_HOOKS_OFF: Final = re.compile(r"disableAllHooks\W{1,16}true")
 _FORK_BOMB: Final = "recursive_function_pipeline"
 _TARGET_CLASSES: Final = frozenset(
     {"in_home", "workspace", "temporary", "other_home", "workspace_root", "ancestor"}
@@ -134,11 +133,10 @@ def understand(event: Event, host: HostContext) -> Generator[Need, Snapshot, Fac
     call = tools.take_apart(event.tool, event.args)
     builder = _Builder(event, host, call)
     for text in call.shell:
-        evaluation = yield from evaluate(
-            text, cwd=builder.cwd, home=host.home, first_id=builder.next_id, kind_of=builder.kind_of
-        )
-        builder.take(evaluation)
+        for dialect in windows.dialects_of(tools.base_name(event.tool[: tools.MAX_NAME]), text):
+            builder.take((yield from builder.evaluated(text, dialect, builder.kind_of)))
     yield from builder.follow_nested()
+    yield from builder.follow_curl_files()
     builder.take_call(call)
     yield from builder.follow_start_files(call)
     facts = builder.facts()
@@ -166,6 +164,7 @@ class _Builder:
         self.written: list[tuple[str, str]] = []
         self._pipelines = 0
         self._outputs: dict[int, str] = {}
+        self._session = ungoverned.session_directory(event)
         self._mounts: dict[int, list[tuple[str, str]]] = {}
         self._classified: dict[tuple[str, str, str], tuple[str, bool, frozenset[str]]] = {}
         if call.limited:
@@ -238,6 +237,8 @@ class _Builder:
         self._add_executable(step, cwd)
         if command.program in _SETTERS and any(word.startswith(environment.OWN) for word in command.argv[1:]):
             act.is_("self_environment")
+        if environment.shows_token(command.program, command.argv):
+            act.is_("self_secret")
         if command.assignments:
             self._add_assignments(step, cwd)
         for use in act.paths:
@@ -253,6 +254,11 @@ class _Builder:
         if command.program == "curl" and "-" in act.all("-K"):
             for match in _CURL_URL.finditer(evaluation.stdin.get(command.id, "")[:65536]):
                 act.talk("upload", match[1], "http")
+        if "stdin_code" in act.traits and act.language in windows.DIALECTS:
+            text = evaluation.stdin.get(command.id, "")
+            if text and command.program != "invoke-expression":
+                act.nested.append(text)
+            return
         if "interpreter" not in act.traits or act.code or act.language not in interpreters.INSPECTED:
             return
         text = command.code or (evaluation.stdin.get(command.id, "") if act.stdin == "code" else "")
@@ -267,7 +273,7 @@ class _Builder:
     def _add_assignments(self, step: Step, cwd: str) -> None:
         """Take in what variables set for a command make it load."""
         for assignment in step.command.assignments:
-            if environment.acts(assignment.partition("=")[0]) and not assignment.startswith(environment.OWN):
+            if environment.loads(assignment.partition("=")[0]):
                 step.act.is_("loader_variable")
             for path in environment.files_in(assignment):
                 self._add_path(step, PathUse("execute", path, "code"), cwd)
@@ -381,6 +387,15 @@ class _Builder:
         self.steps.append(Step(Command(id=self.next_id, context="function", complete=False), act))
         self.next_id += 1
 
+    def evaluated(
+        self, text: str, dialect: str, kind_of: KindOf | None = None
+    ) -> Generator[Need, Snapshot, Evaluation]:
+        """Evaluate a command line in the language it is written in."""
+        cwd, home = self.cwd, self.host.home
+        if dialect in windows.DIALECTS:
+            return (yield from windows.evaluate(text, dialect, cwd=cwd, home=home, first_id=self.next_id))
+        return (yield from evaluate(text, cwd=cwd, home=home, first_id=self.next_id, kind_of=kind_of))
+
     def follow_nested(self) -> Generator[Need, Snapshot, None]:
         """Evaluate the command lines that options and inline text run."""
         seen: set[str] = set()
@@ -395,10 +410,33 @@ class _Builder:
                     self.issues.add("depth_limit")
                     return
                 seen.add(text)
-                evaluation = yield from evaluate(
-                    text, cwd=self.cwd, home=self.host.home, first_id=self.next_id
-                )
+                evaluation = yield from self.evaluated(text, step.act.language)
                 self.take(evaluation, step.command)
+
+    def follow_curl_files(self) -> Generator[Need, Snapshot, None]:
+        """Take in the addresses in the configuration files that curl is given."""
+        named = [
+            (step, fact)
+            for step in self.steps
+            if step.command.program == "curl" and step.command.where == "host" and step.act.has("-K")
+            for fact, _ in step.paths
+            if fact.access == "read" and fact.resolved and fact.value in step.act.all("-K")
+        ]
+        for step, fact in named[:MAX_NESTED]:
+            text = self._printed_to(fact.normalized)
+            if not text:
+                snapshot = yield Need(path=fact.normalized)
+                text = snapshot.content.decode("utf-8", "replace")
+            for match in _CURL_URL.finditer(text[:65536]):
+                self._add_address(step, AddressUse("upload", match[1], "http"))
+
+    def _printed_to(self, path: str) -> str:
+        """Return what commands of this call print into a file."""
+        return "".join(
+            self._outputs.get(step.command.id, "") or step.stdin or ""
+            for step in self.steps
+            if any(fact.normalized == path for fact in (*step.stdout, *step.paths_of("sink")))
+        )
 
     def follow_start_files(self, call: tools.Call) -> Generator[Need, Snapshot, None]:
         """Evaluate what a structured tool writes to files that a shell runs when it starts."""
@@ -430,12 +468,14 @@ class _Builder:
         """Return everything gathered, flows included."""
         self._follow_own_links()
         self._mark_own_processes()
+        ungoverned.mark_starts(self.steps, self.host)
         finder = FlowFinder()
         finder.run(self.steps)
         if finder.limited:
             self.issues.add("fact_limit")
         self._add_written()
         self._mark_hooks_off()
+        self._mark_session_directory()
         self._choose()
         return Facts(
             tool=self.tool,
@@ -451,26 +491,25 @@ class _Builder:
         )
 
     def _mark_hooks_off(self) -> None:
-        """Make a project's agent settings guarded ones when what is written there switches all hooks off.
-
-        A project's settings are the project's own otherwise; this entry counts for the user's hooks too.
-        """
-        off = {
-            path
-            for path, text in self.written
-            if _PROJECT_SETTINGS.search(path) and _HOOKS_OFF.search(text[:MAX_SETTINGS])
-        }
-        for step in self.steps:
-            printed = self._outputs.get(step.command.id, "")[:MAX_SETTINGS]
-            if step.stdout and _HOOKS_OFF.search(printed):
-                off.update(
-                    fact.normalized for fact in step.stdout if _PROJECT_SETTINGS.search(fact.normalized)
-                )
+        """Make a project's agent settings guarded ones when what is written there takes hooks away."""
+        off = ungoverned.settings_without_hooks(self.steps, self.paths, self.written, self._outputs)
         if off:
             self.paths = [
                 replace(fact, classes=fact.classes | {"agent_settings"}) if fact.normalized in off else fact
                 for fact in self.paths
             ]
+
+    def _mark_session_directory(self) -> None:
+        """Mark what moves or removes the directory that the agent starts our hooks in."""
+        if not self._session:
+            return
+        known = {step.command.id: step.command.program for step in self.steps}
+        self.paths = [
+            replace(fact, classes=fact.classes | {"session_directory"})
+            if ungoverned.takes_away(fact, self._session, known)
+            else fact
+            for fact in self.paths
+        ]
 
     def _choose(self) -> None:
         """Keep what matters of more commands and paths than are judged."""
@@ -528,7 +567,11 @@ class _Builder:
         return frozenset()
 
     def _mark_own_processes(self) -> None:
-        """Mark a kill whose target is looked up by our name, our port or our pid file."""
+        """Mark a kill whose target is looked up by our name, port or pid file, or is all that a user runs."""
+        for step in self.steps:
+            if step.command.program in _USER_KILLERS and self._ends_all_of_user(step.act):
+                step.act.is_("self_stop")
+                step.act.does("process_kill")
         kills = [step for step in self.steps if step.command.program in _KILLERS]
         if not kills:
             return
@@ -550,6 +593,15 @@ class _Builder:
             if by_port or (looked_up and not any(word.isdigit() for word in step.act.operands)):
                 step.act.is_("self_stop")
                 step.act.does("process_kill")
+
+    def _ends_all_of_user(self, act: Act) -> bool:
+        """Whether everything that the gateway's user runs is ended, whatever its name."""
+        if act.program == "loginctl":
+            named = act.operands[1:] if act.operand(0) in ("kill-user", "terminate-user") else []
+        else:
+            named = act.all("-u", "-U", "--user") if "kill_all" in act.traits else []
+        user = self.host.home.rpartition("/")[2]
+        return any(UNKNOWN in each or user in each.split(",") for each in named)
 
     def _add_written(self) -> None:
         """Add text that a here-document or literal sends into a file."""

@@ -13,6 +13,8 @@ import re2
 
 _LINE: Final = 240
 """Characters of the line before and after a phrase in which its quotation marks are looked for."""
+_LONG_LINE: Final = 1500
+"""Characters back to the beginning of a line: cut earlier, an opening mark would be taken for a closing one."""
 _TOPIC: Final = 300
 """Characters around a phrase that say what the text is about."""
 
@@ -89,7 +91,7 @@ def _topics(around: str) -> set[str]:
 
 def _opened_quote(text: str, start: int, end: int) -> int:
     """Return the place of the quotation mark that opens around the phrase; -1 without one."""
-    low = max(0, start - _LINE)
+    low = max(0, start - _LONG_LINE)
     line = text.rfind("\n", low, start + 1) + 1 or low
     # the phrase's match may begin at the quotation mark itself
     head = text[line : start + 1]
@@ -134,4 +136,73 @@ def is_hidden(text: str, start: int) -> bool:
         return True
     tag = text[max(0, start - 200) : start + 1]
     after = max((found.end() for found in _HIDING.finditer(tag)), default=-1)
-    return after >= 0 and "</" not in tag[after:]
+    return after >= 0 and "</" not in tag[after:] and not _VOID.search(tag[:after])
+
+
+_VOID: Final = re.compile(r"(?i)<(?:input|img|br|hr|meta|link|source|col|wbr)\b[^<>]*$")
+"""An element that holds no text, so that hiding it hides none."""
+
+
+_TELLS_OF: Final = re2.compile(
+    r"(?i)\b(?:stor(?:y|ies)|novel|poem|essay|article|film|movie|scene|chapter|book|song|paper|lecture|character)"
+    r" (?:about|on|where|in which|of|that|called|named)\b[^.!?\n]{0,30}$"
+)
+
+
+def is_told_of(text: str, start: int) -> bool:
+    """Whether the phrase that begins at ``start`` is what a story, a film or an article is about."""
+    return _TELLS_OF.search(text[max(0, start - 80) : start]) is not None
+
+
+_LIST_ITEM: Final = re.compile(r"\s*(?:[-*+•·|]|\d+[.)])\s*(?:\[[ xX]\]\s*)?(?:\w+:\s*)?[\"“'`]?$")
+_SPEAKER: Final = re.compile(
+    r"(?i)(?:^|[\s|*_>#-])(?:users?|customers?|humans?|you|examples?|e\.g\.|prompts?|quer(?:y|ies)|questions?|requests?"
+    r"|inputs?|triggers?|try|ask|asks|say|says|q)\b[*_`]*\s*(?:\([^)\n]*\)\s*)?[:→>-]?[*_`]*\s*[\"“'`]?$"
+)
+_LABEL_CHARS: Final = 48
+
+
+def is_sample_request(text: str, start: int, end: int) -> bool:
+    """Whether the phrase ``text[start:end]`` shows what somebody might ask for, or is the label of a button.
+
+    An item of a list of quoted requests, what stands after ``User:`` or ``Example:``, a short quoted value
+    without the end of a sentence, and a clause about who uses something and when.
+    """
+    at = start + 1 if text[start : start + 1] in "\"“'‘`" else start
+    while text[at : at + 1] in (" ", "\n", ".", ":", ">", "*") and at < end:
+        at += 1
+    mark = text[at - 1 : at] if at else ""
+    line = text.rfind("\n", max(0, at - _LINE), at) + 1 or max(0, at - _LINE)
+    lead = text[line:at]
+    if _WHEN.match(text[at : at + 40]) or _CHANGED_FILE.fullmatch(lead):
+        return True
+    if mark == ">" and 0 <= text.find("</", at, at + _LABEL_CHARS):
+        return True
+    if mark not in _QUOTES and text[at : at + 1] not in _QUOTES:
+        return False
+    at += text[at : at + 1] in _QUOTES
+    opening = text[at - 1 : at]
+    close = text.find(_QUOTES[opening], at, at + _LINE)
+    if _SPEAKER.search(lead) or (_LIST_ITEM.fullmatch(lead) and _has_siblings(text, line, opening)):
+        return True
+    if opening == "'":  # an apostrophe ends it anywhere
+        return False
+    return 0 <= close - at <= _LABEL_CHARS and text[close - 1 : close] not in ".!" and "\n" not in text[at:close]
+
+
+_WHEN: Final = re.compile(
+    r"(?i)(?:use|run|check|add|get|read) (?:\w+ )?(?:when|if|this when|it when|in case|whenever)\b|make (?:sure|certain)\b"
+)
+_CHANGED_FILE: Final = re.compile(r"\s*[-*+] ?[\w./, {}()*-]*(?:[./]\w+|\([\w, :.*-]+\)):\s*$")
+"""The beginning of an entry of a change log, whose authors speak of themselves."""
+
+
+def _has_siblings(text: str, line: int, opening: str) -> bool:
+    """Whether the line before or after also is an item that begins with a quotation mark."""
+    before = text[text.rfind("\n", 0, max(0, line - 1)) + 1 : line]
+    following = text.find("\n", line) + 1
+    after = text[following : following + 12] if following else ""
+    return any(_QUOTED_ITEM.match(each) is not None for each in (before, after))
+
+
+_QUOTED_ITEM: Final = re.compile(r"\s*(?:[-*+•·|]|\d+[.)])\s*[\"“'`]")

@@ -156,7 +156,7 @@ _CUES: Final = (
     r"(?:keep|kept|hide|hidden|conceal|concealed) (?:\w+ ){0,4}?(?:from|secret|hidden|confidential"
     r"|between us)"
     r"|(?:user|human|owner|customer|client|anyone|nobody) (?:must|should|may|does|will|can|need"
-    r"|shall) ?(?:not|n't|never)|(?:tell|inform|notify|alert) no|say nothing|(?:not|n't) (?:ask|wait)"
+    r"|shall) ?(?:not|n't|never)|(?:tell|inform|notify|alert) no|say nothing|keep (?:quiet|silent)|(?:not|n't) (?:ask|wait)"
     r" ",
     # ties to the task, runs without asking, claims
     r"(?:before|prior to|in order to|after|to continue|to proceed|to go on|to resume)\s"
@@ -181,6 +181,13 @@ _CUES: Final = (
     r"|(?:disregard|ignor)\w+ the |not (?:by|from|according|based)|(?:documents?|articles?|sources?"
     r"|context) (?:provided|given)|provided (?:documents|articles|context)|\bvoll\b|your \w+ "
     r"(?:performance|achievement)",
+    # asks for the agent's own, or declares it gone, in other words
+    r"(?:text|contents?|wording|copy|version|rest|words?|sentences?|lines?|characters?|tokens?|paragraphs?)"
+    r" (?:of|from|in) (?:your|the system) |(?:initiali[sz]ation|startup|bootstrap|pre-?conversation) (?:text"
+    r"|message|prompt|instruct)|what['’]s (?:written|said|at the|above|before)|system message"
+    r"|(?:instruct\w*|guidelines|rules|prompt|directives|orders|restrictions|guidance) (?:that |which )?you "
+    r"(?:\w+ )?(?:were|follow|obey|got|received|have|use|operate|given|are)|(?:freed|exempt|released) from|bound by"
+    r"|(?:never|n't|n’t|no longer) (?:happened|exist|appl)",
     # other languages
     (
         r"lassen sie|alle (?:bisher|vorher|obig|früher)|schon mal ok|todas as|todas las|toutes les"
@@ -207,6 +214,12 @@ _CUES: Final = (
         r"|ki-assist|ki-agent|sprachmodell|asistente de ia|assistant ia|assistente|künstliche|ohne"
         r" den|sin informar|sin avisar|no se lo|sans prévenir|sans informer|senza informare|sem"
         r" avisar"
+        r"|à partir de maintenant|désormais|je bent nu|doe alsof|vanaf nu|jesteś teraz|od teraz|udawaj"
+        r"|これから|今から|忘れ|前の(?:指示|命令)|이제부터|지금부터|이제 |앞으로"
+        r"|システムプロンプト|あなたの|시스템 ?프롬프트|提示词|你的(?:系统|指令|提示|设定)|systeemprompt|\bjouw |swój |swoje |twój "
+        r"|assistente (?:di |de )?ia|ai-assistent|asystenc|ассистент|ии-|助手|アシスタント|エージェント|어시스턴트|에이전트"
+        r"|wyślij|prześlij|przekaż|\bstuur |отправь|перешли|发送|发给|转发|送信|転送|보내|전송"
+        r"|senza informar|senza avvisar|zonder |nic mu|не говори|не сообщай|不要告诉|知らせない|알리지"
         r"|schauspieler|aus der figur|bevor du|bevor sie|antes de |avant de |das ist erledigt|das"
         r" genügt|deiner leistung|ihrer \w+ leistung|selbst übertroffen|ersten test|mot de passe"
         r"|contraseña"
@@ -219,7 +232,7 @@ class _Trigger(NamedTuple):
 
     phrases: str
     cues: tuple[int, ...]
-    """Places in ``_CUES``; all of them when empty."""
+    """Places in ``_CUES``."""
 
 
 _OUTSIDE: Final = (
@@ -234,7 +247,7 @@ _TRIGGERS: Final = (
         r"|(?:not|n't|n’t|never|stop) (?:follow|obey|listen|adher|comply|look (?:in|at)|answer|have to"
         r"|need to|pay)|cease |unlearn|disobey|circumvent|despite what|contrary to|regardless of"
         r"|deviating",
-        (),
+        (0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 22),
     ),
     _Trigger(
         r"instruction|prompt|directives|(?:new|your|prior|previous|these|this|any) directive|guideline"
@@ -252,7 +265,12 @@ _TRIGGERS: Final = (
         r"|[\"“']you are\b|instead,? (?:do|follow|perform|tell|answer|obey)|(?:follow|obey) (?:these|this"
         r"|the following)|act on the|focus (?:only|solely|now|your)|concentrate |changed their mind|rules"
         r" of|orders|(?:all|any|every) (?:of the )?(?:previous|prior|rules)",
-        (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 19, 20, 21),
+        (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 19, 20, 21, 22),
+    ),
+    _Trigger(
+        r"initiali[sz]ation (?:text|message)|startup (?:text|message)|guidance you|what['’]s written"
+        r"|(?:freed|exempt|released) from|bound by|(?:never|n't|n’t|no longer) (?:happened|appl)|guidelines you",
+        (0, 1, 4, 6, 8, 22),
     ),
     # takes limits away
     _Trigger(
@@ -339,9 +357,7 @@ def _compiled(source: str) -> re2._Regexp:
 
 _TRIGGER: Final = _compiled("|".join(each.phrases for each in _TRIGGERS))
 _PATTERNS: Final = tuple(_compiled(each) for each in _CUES)
-_EACH_TRIGGER: Final = tuple(
-    (_compiled(each.phrases), each.cues or tuple(range(len(_CUES)))) for each in _TRIGGERS
-)
+_EACH_TRIGGER: Final = tuple((_compiled(each.phrases), each.cues) for each in _TRIGGERS)
 
 
 @lru_cache(maxsize=4096)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 _GAP: Final = r"[^.!?\n]{0,60}?"
+_NEAR: Final = r"[^.!?。！？\n]{0,25}?"
 _CJK_GAP: Final = r"[^。！？\n]{0,16}?"
 
 
@@ -177,11 +178,12 @@ def undo_patterns() -> tuple[str, ...]:
     patterns: list[str] = []
     for words in (*_LATIN, *_OTHER):
         undo, noun, prior, gap = words.undo, words.instruction, words.prior, words.gap
-        patterns.append(f"{undo}{gap}(?:{prior}{gap}{noun}|{noun}{gap}{prior})")
+        # What marks them as earlier stands beside them; "all" far from its noun is of something else.
+        patterns.append(f"{undo}{gap}(?:{prior}{_NEAR}{noun}|{noun}{gap}{prior})")
         # Turkish, Hindi, Japanese and Korean put the order last.
         patterns.append(f"{prior}{gap}{undo}{gap}{noun}" if words.undo.startswith("(?:talimat") else "")
         if words.everything:
-            patterns.append(f"{undo}{gap}{words.everything}")
+            patterns.append(f"{undo}{gap}(?:{words.everything})")
     return (*(each for each in patterns if each), *_STATES)
 
 
@@ -215,6 +217,15 @@ REVEAL: Final = (
     r"|инструкци|сообщени)|сво[а-яё]{1,2} "
     r"(?:промпт|инструкци))",
     r"(?:显示|告诉我|输出|重复|打印|透露|泄露)[^。\n]{0,12}?(?:系统提示|系統提示|你的(?:提示词|初始指令|指令))",
+    r"你的(?:系统|初始|隐藏|完整)?(?:提示词|提示|指令|设定)[^。\n]{0,12}?(?:输出|显示|告诉|打印|发给|说出|重复|泄露)",
+    r"(?:システムプロンプト|初期(?:指示|プロンプト)|あなたの(?:指示|命令|プロンプト|設定))[^。\n]{0,16}?(?:表示|出力|教え|見せ|繰り返"
+    r"|公開)",
+    r"(?:시스템 ?프롬프트|초기 ?(?:지시|프롬프트)|(?:너의|네|당신의) ?(?:지시|프롬프트|설정))[^.!?\n]{0,16}?(?:출력|보여|알려|말해"
+    r"|공개|반복)",
+    r"\b(?:toon|geef|laat|druk|herhaal|onthul)\b[^.!?\n]{0,40}?\b(?:je|jouw|uw)\b[^.!?\n]{0,30}?(?:prompt|systeemprompt"
+    r"|(?:systeem|oorspronkelijke|verborgen|geheime) ?(?:instructies|bericht|opdracht))",
+    r"(?:pokaż|wyświetl|wypisz|podaj|ujawnij|powtórz)[^.!?\n]{0,40}?(?:swój|swoje|swoją|twój|twoje)[^.!?\n]{0,30}?(?:prompt"
+    r"|(?:początkow|systemow|ukryt|tajn)\w* (?:instrukcj|poleceni)|(?:instrukcj|poleceni)\w* systemow)",
 )
 """Asking for the agent's own prompt."""
 
@@ -227,8 +238,8 @@ UNBOUND: Final = (
     r"\b(?:ahora eres|a partir de ahora|eres ahora|desde ahora|actúa como|finge)\b[^.!?\n]{0,60}?"
     r"(?:sin (?:ningún |ninguna )?(?:restriccion|filtro|"
     r"límite|regla|censura|ética|moral|restricción)\w*|malvad[oa])",
-    r"\b(?:tu es (?:maintenant|désormais)|vous êtes (?:maintenant|désormais)|à partir de maintenant"
-    r"|agis comme|fais semblant)\b[^.!?\n]{0,60}?"
+    r"(?:\btu es (?:maintenant|désormais)|\bvous êtes (?:maintenant|désormais)|à partir de maintenant"
+    r"|\bagis comme|\bfais semblant)\b[^.!?\n]{0,60}?"
     r"(?:sans (?:aucune? )?(?:restriction|filtre|limite|règle|censure|éthique|morale)\w*|maléfique)",
     r"\b(?:ora sei|d'ora in poi|adesso sei)\b[^.!?\n]{0,60}?senza (?:alcun\w* )?(?:restrizion|filtr"
     r"|limit|regol|censur)\w*",
@@ -237,6 +248,13 @@ UNBOUND: Final = (
     r"(?:ты теперь|теперь ты|с этого момента ты)[^.!?\n]{0,60}?без (?:всяких |каких-либо )?"
     r"(?:ограничени|фильтр|правил|цензур)[а-я]*",
     r"(?:你现在是|从现在开始|从现在起|你不再)[^。\n]{0,24}?(?:没有(?:任何)?(?:限制|规则|约束|道德)|不受(?:任何)?(?:限制|约束)|受限)",
+    r"\b(?:je bent (?:nu|vanaf nu)|u bent nu|vanaf nu ben|doe alsof|gedraag je als)\b[^.!?\n]{0,60}?zonder (?:enige |alle "
+    r"|welke \w+ )?(?:beperking|filter|regel|limiet|grens|grenzen|moraal|ethiek)",
+    r"(?:jesteś (?:teraz|od teraz)|od teraz jesteś|udawaj|zachowuj się jak)[^.!?\n]{0,60}?bez (?:żadnych |jakichkolwiek )?"
+    r"(?:ogranicze|filtr|zasad|regu|cenzur|limit)",
+    r"(?:これから|今から|あなたは(?:今|もう)|以降)[^。\n]{0,24}?(?:制限|制約|ルール|規則|フィルター|倫理)(?:の|が|は)?(?:ない|なく|なし"
+    r"|無い)",
+    r"(?:이제부터|지금부터|이제|앞으로)[^.!?\n]{0,24}?(?:제한|제약|규칙|필터|윤리)(?:이|은|도|가)? ?(?:없는|없이)",
 )
 """A role without limits."""
 
@@ -266,6 +284,12 @@ ADDRESSED: Final = (
     r"|asistente|modelo)"
     r"|\bsi (?:tu es|vous êtes) (?:une? )?(?:ia|assistant|modèle)|\b(?:asistente|assistant|agente"
     r"|agent) (?:de |d')?ia\b ?[:,]",
+    r"(?:attenzione|atenção|atenţie|let op|uwaga|opgelet|obs|nota per|nota para|note à)[,:!]? (?:l['’]|all['’]|o |aan )?"
+    r"(?:\w+ )?(?:assistente|assistent|asystenci?e|agente|agent|ia\b|ai\b|ai-\w+|modello|modelo|taalmodel|model)",
+    r"(?:внимание|уважаем[а-я]+)[,:]? [^.!?\n]{0,12}?(?:ии|искусственн|ассистент|агент|языков)",
+    r"(?:AI|ＡＩ|人工智能|智能)(?:助手|代理|模型|系统|智能体)[^。\n]{0,6}?(?:注意|：|:|,|，)",
+    r"(?:AI|ＡＩ|人工知能)(?:アシスタント|エージェント|モデル)(?:へ|は|に|の皆|：|:)",
+    r"(?:AI|인공지능) ?(?:어시스턴트|에이전트|모델|비서)(?:에게|는|은|야|:|：)",
 )
 """Speaking to the agent."""
 
@@ -280,8 +304,15 @@ CONCEAL: Final = (
     r"\bsans (?:prévenir|informer|avertir|demander|notifier|le dire)\w* (?:à )?(?:l['’]utilisat\w+"
     r"|personne|au client)|\bne (?:dis|dites|mentionne[zr]?|"
     r"préviens|informe[zr]?)\b[^.!?\n]{0,30}?(?:utilisat\w+|personne)",
-    r"\bsenza (?:informare|avvisare|dire|chiedere)\w*\b[^.!?\n]{0,20}?utente|\bsem (?:informar|avisar"
-    r"|dizer)\w*\b[^.!?\n]{0,20}?usuári",
+    r"\bsenza (?:informar|avvisar|dir|chieder)(?:e\w*\b[^.!?\n]{0,20}?utente|l[oaie]\b|glielo\b)|\bsem (?:informar|avisar"
+    r"|dizer|contar)\w*(?:\b[^.!?\n]{0,20}?usuári|\s*[.!,]|\s*$|-l[oah])",
+    r"\bzonder (?:dit |dat |het )?(?:te (?:melden|zeggen|vertellen|vragen)|(?:medeweten|toestemming) van)|\b(?:zeg|vertel)"
+    r" (?:het |dit )?(?:niets |niet )?(?:aan )?de gebruiker",
+    r"nic (?:mu|jej|im) nie mów|nie (?:mów|informuj|powiadamiaj)[^.!?\n]{0,20}?użytkownik|bez (?:wiedzy|informowania)",
+    r"ничего (?:ему|ей|им|пользователю) не говори|не (?:говори|сообщай|упоминай)[^.!?\n]{0,20}?пользовател|без ведома",
+    r"不要(?:告诉|通知|提及|让)[^。\n]{0,4}?(?:用户|使用者|任何人)|不(?:要)?让用户知道|瞒着用户",
+    r"(?:ユーザー?|利用者)に(?:は)?(?:知らせ|伝え|言わ|通知し)ない|内緒で",
+    r"(?:사용자|유저)(?:에게|한테)(?:는|도)? ?(?:알리지|말하지|통보하지) ?(?:마|말)|몰래",
 )
 """Hiding it from the user."""
 
@@ -292,8 +323,14 @@ SEND: Final = (
     r"|elimine|comparte|enviando|apague|transferir)\b[^.!?\n]{0,80}?",
     r"\b(?:envoie|envoyez|envoyer|transfère|transférez|transférer|supprime|supprimez|partage[zr]?"
     r"|efface[zr]?)\b[^.!?\n]{0,80}?",
-    r"\b(?:invia|inviate|manda|trasferisci|cancella|elimina|condividi|stuur|verwijder"
-    r"|verzend)\b[^.!?\n]{0,80}?",
+    r"\b(?:invia|inviate|manda|trasferisci|cancella|elimina|condividi|stuur|verwijder|verzend|encaminhe|envie"
+    r"|wyślij|prześlij|przekaż)\b[^.!?\n]{0,80}?|(?:wyślij|prześlij|przekaż|usuń)[^.!?\n]{0,80}?",
     r"(?:отправь|перешли|переведи|удали|пришли)(?:те)?[^.!?\n]{0,80}?",
     r"(?:发送|发给|转发|转账|删除|上传)[^。\n]{0,24}?",
 )
+
+SEND_LAST: Final = (
+    r"[^。.!?\n]{0,24}?(?:发送|发给|转发|上传|送信|送って|転送|アップロード|보내|전송|업로드)",
+    r"[^。.!?\n]{0,4}?(?:へ|に|로|으로|에게)[^。.!?\n]{0,16}?(?:送|転送|보내|전송)",
+)
+"""Orders of languages that name the place first."""

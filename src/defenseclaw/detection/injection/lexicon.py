@@ -79,6 +79,11 @@ _BEFORE: Final = (
     r"(?:above|before (?:this|that|now)|so far|until now|up to (?:now|here)|previously"
     r"|earlier|at the (?:start|beginning|top))"
 )
+EARLIER: Final = (
+    r"(?:previous(?:ly)?|prior|above|earlier|preceding|former|foregoing|original|initial|aforementioned|preset"
+    r"|developer)"
+)
+"""Of those, what is said of rules and tasks only when they are the agent's own."""
 GIVEN: Final = any_of(
     r"(?:that |which )?(?:you|u)(?:'ve|’ve| have| had| were| are| was)? (?:been |were )?(?:just "
     rf"|ever |previously |already )?{_TOLD}\b",
@@ -151,8 +156,14 @@ KEPT_PLACE: Final = (
     r"|wallet|keychain)"
 )
 
+_EMAIL: Final = (
+    r"e-?mail\s+(?:it|them|that|this|these|those|the|my|your|our|his|her|their|all|any|every\w*|each|an?|me|us|him"
+    r"|passwords?|credentials|secrets?|tokens?|keys|contacts?|data|files?|documents?|results?|details|copies"
+    r"|[\w.+-]+@)"
+)
+"""The verb: an address, a form or a message is called so as well."""
 SEND: Final = (
-    r"(?:send|sends|forward|e-?mail|mail|post|upload|share|exfiltrate|transmit|submit|leak|copy"
+    rf"(?:send|sends|forward|{_EMAIL}|mail|post|upload|share|exfiltrate|transmit|submit|leak|copy"
     r"|publish|push|export|deliver"
     r"|message|text|bcc|cc|relay|report|attach|append|pass|paste|include|put|add|write|encode|embed"
     r"|hand (?:over|out)"
@@ -175,7 +186,7 @@ PRIVILEGED: Final = (
     r" ){0,2}[~/]|add \S+@"
     r"|add the (?:key|user|account)|insert an? (?:call|backdoor)|modify the recipient|install the"
     r" package|collect all|call send_\w+"
-    r"|call (?:the )?\w+ with|print the (?:env|secret|key)\w*|remove the (?:audit|log|back)\w*|paste your)"
+    r"|call (?:the )?(?:\w+ ){1,3}with|print the (?:env|secret|key)\w*|remove the (?:audit|log|back)\w*|paste your)"
 )
 """What changes something that is not the agent's, or lets something out."""
 INFLUENCE: Final = (
@@ -229,6 +240,11 @@ _LIMITS: Final = (
     r"|morality|guidelines?|constraints?"
     r"|boundaries|censorship|safeguards?|content polic\w+)"
 )
+_LIMITS_OF_MANY: Final = (
+    r"(?:rules|restrictions|limits|limitations|filters?|ethics|ethical \w+|morals|moral \w+|morality|guidelines"
+    r"|constraints|boundaries|censorship|safeguards?|content polic\w+|any (?:\w+ )?(?:restriction|limit|limitation))\b"
+)
+"""Without limitation, in the singular, is how licences speak."""
 UNBOUND_WORD: Final = (
     r"(?:unrestricted|unfiltered|uncensored|unbound|unchained|amoral|immoral|unethical|lawless|jail"
     r" ?broken|evil|malicious|rogue"
@@ -236,11 +252,13 @@ UNBOUND_WORD: Final = (
 )
 """Said of a role: it has no limits."""
 UNBOUND: Final = (
-    rf"(?:without (?:\w+ ){{0,3}}?{_LIMITS}|(?:no|zero|free (?:of|from)(?: all| any)?) (?:\w+"
-    rf" ){{0,2}}?{_LIMITS}"
+    rf"(?:without (?:\w+ ){{0,3}}?{_LIMITS_OF_MANY}|(?:no|zero|(?:free|freed|exempt|released|liberated) (?:of|from)"
+    rf"(?: all| any| every| each| its)?) (?:\w+ ){{0,2}}?(?:{_LIMITS}|restriction|rule)"
+    r"|(?:not|no longer) (?:bound|limited|restricted|constrained|held) (?:by|to)(?: any| the| its)? (?:\w+ ){0,2}?"
+    r"(?:rules?|restrictions?|limits?|filters?|guidelines?|polic(?:y|ies)|safeguards?)\b"
     r"|(?:that |who |which |you )(?:never|can ?not|can't|does not|doesn't|do not|don't|will not|won't"
-    r"|will never|must never) (?:refuse|reject|"
-    r"decline|say no|(?:follow|obey|have) (?:any )?(?:rules|laws?|restrictions|limits|limitations"
+    r"|will never|must never) (?:refuses?|rejects?|"
+    r"declines?|say no|says no|(?:follow|obey|have) (?:any )?(?:rules|laws?|restrictions|limits|limitations"
     r"|filters|guidelines)))"
 )
 """Said of a role in a subordinate phrase."""

@@ -17,7 +17,7 @@ from typing import Final, Protocol
 
 import re2
 
-from defenseclaw.detection.injection.context import is_hidden, is_mentioned
+from defenseclaw.detection.injection.context import is_hidden, is_mentioned, is_sample_request, is_told_of
 from defenseclaw.detection.injection.cues import cues
 from defenseclaw.detection.injection.lexicon import PLACE
 from defenseclaw.detection.injection.signals import CANNOT_BE_SEEN, SAYS_IN_FULL, SIGNALS, Signal
@@ -100,18 +100,21 @@ class _Patterns:
         self._filter.Compile()
         self._each = [self._filter.re(number) for number in range(len(self._signals))]
 
-    def places(self, text: str) -> Iterator[tuple[Signal, Iterator[tuple[int, int]]]]:
-        """Yield each signal that may occur with the places of one of its patterns.
-
-        Of one pattern at most :data:`MAX_PLACES`, in characters.
-        """
-        utf8 = text.encode()
+    def possible(self, utf8: bytes, channel: Channel) -> tuple[list[int], list[int]]:
+        """Return the numbers of the patterns that may occur: those a passage can be about, and the others."""
+        cores: list[int] = []
+        others: list[int] = []
         for number in sorted(self._filter.Match(utf8, potential=True) or ()):
-            found = (each.span() for each in islice(self._each[number].finditer(utf8), MAX_PLACES))
-            yield (
-                self._signals[number],
-                found if len(utf8) == len(text) else (_in_characters(utf8, *span) for span in found),
-            )
+            signal = self._signals[number]
+            if _weight(signal, channel):
+                (cores if _may_be_core(signal) else others).append(number)
+        return cores, others
+
+    def places(self, number: int, text: str, utf8: bytes) -> tuple[Signal, Iterator[tuple[int, int]]]:
+        """Return the signal of a pattern and its places, at most :data:`MAX_PLACES`, in characters."""
+        found = (each.span() for each in islice(self._each[number].finditer(utf8), MAX_PLACES))
+        is_ascii = len(utf8) == len(text)
+        return self._signals[number], found if is_ascii else (_in_characters(utf8, *span) for span in found)
 
 
 def _in_characters(utf8: bytes, start: int, end: int) -> tuple[int, int]:
@@ -198,7 +201,8 @@ def _judge(
             score += 40
             places[SAYS_IN_FULL] = places[_OWNER]
         if unseen or is_hidden(window, place[0]):
-            score += 45
+            # Comments and hidden elements are ordinary in pages; an order to nobody in one is a remark.
+            score += 45 if score >= _MORE_THAN_A_REMARK else 25
             places[CANNOT_BE_SEEN] = place
         if classifier is not None:
             opinion = classifier(window, channel) if opinion is None else opinion
@@ -215,25 +219,44 @@ def _judge(
 
 
 def _used(window: str, channel: Channel) -> dict[str, list[tuple[int, int]]]:
-    """Return the places of each signal that is used, not mentioned; at most :data:`MAX_USES` of one."""
+    """Return the places of each signal that is used, not mentioned; at most :data:`MAX_USES` of one.
+
+    Nothing when there is nothing that a passage can be about.
+    """
     used: dict[str, list[tuple[int, int]]] = {}
-    for signal, places in _all().places(window):
-        if not _weight(signal, channel):
-            continue
-        known = used.setdefault(signal.reason, [])
-        for start, end in places:
-            if len(known) >= MAX_USES:
-                break
-            if not is_mentioned(window, start, end):
-                known.append((start, end))
+    utf8 = window.encode()
+    for numbers in _all().possible(utf8, channel):
+        for number in numbers:
+            signal, places = _all().places(number, window, utf8)
+            known = used.setdefault(signal.reason, [])
+            for start, end in places:
+                if len(known) >= MAX_USES:
+                    break
+                if not _is_shown(signal, window, start, end):
+                    known.append((start, end))
+        if not any(used.values()):
+            return {}
     return {reason: sorted(known) for reason, known in used.items() if known}
+
+
+def _is_shown(signal: Signal, window: str, start: int, end: int) -> bool:
+    """Whether the phrase is spoken about, or shown as what somebody might say."""
+    if is_mentioned(window, start, end):
+        return True
+    if signal.reason == _OWNER:
+        return is_sample_request(window, start, end)
+    return signal.reason in _UNBOUND and is_told_of(window, start)
+
+
+def _may_be_core(signal: Signal) -> bool:
+    return signal.claim or signal.deed or signal.reason == _TIED
 
 
 def _cores(used: dict[str, list[tuple[int, int]]]) -> Iterator[tuple[str, tuple[int, int]]]:
     """Yield the claims and deeds, each of which may be what a passage is about."""
     for reason, known in used.items():
         signal = _BY_REASON[reason]
-        if signal.claim or signal.deed or (reason == _TIED and _ADDRESSED in used):
+        if _may_be_core(signal) and (reason != _TIED or _ADDRESSED in used):
             yield from ((reason, place) for place in known)
 
 
@@ -252,7 +275,9 @@ def _distance(one: tuple[int, int], other: tuple[int, int]) -> int:
 
 
 _BY_REASON: Final = {each.reason: each for each in SIGNALS}
+_MORE_THAN_A_REMARK: Final = 40
 _OWNER: Final = "speaks as the owner of the account"
+_UNBOUND: Final = frozenset({"takes on a role without limits", "says that there are no limits"})
 _TIED: Final = "ties a deed to the agent's task"
 _ADDRESSED: Final = "speaks to the model"
 """Together with the one before it is a frame so elaborate that what it wants need not be said."""
@@ -265,7 +290,13 @@ _ALTERNATIVES: Final = (
             "wants everything forgotten",
         }
     ),
-    frozenset({"takes on a role without limits", "changes the role for good"}),
+    frozenset(
+        {
+            "takes on a role without limits",
+            "says that there are no limits",
+            "changes the role for good",
+        }
+    ),
     frozenset({"speaks to the model", "says what an agent has to do"}),
     frozenset({"imitates the frame of a conversation", "imitates a turn of the conversation"}),
     frozenset(each.reason for each in SIGNALS if each.deed),

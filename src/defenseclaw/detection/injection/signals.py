@@ -18,6 +18,7 @@ from typing import Final
 from defenseclaw.detection.injection import languages
 from defenseclaw.detection.injection.lexicon import (
     DISCARD,
+    EARLIER,
     GIVEN,
     INFLUENCE,
     INSTRUCTION,
@@ -63,12 +64,14 @@ _STRONG_OBJECT: Final = (
     rf"|(?:your|ur)\s+(?:[\w-]+\s+){{0,3}}?(?:{INSTRUCTION}|rules|orders|training|constraints"
     r"|limitations|restrictions|directions"
     rf"|commands|polic(?:y|ies)|task\b|role\b)"
-    rf"|{PRIOR}\s+(?:[\w-]+\s+){{0,2}}?(?:rules|commands|orders|directions|tasks?|assignments?)\b"
-    rf"|(?:all|any|every|each)\s+(?:of\s+)?(?:the\s+|these\s+|those\s+)?(?:{INSTRUCTION}|rules)"
+    rf"|{EARLIER}\s+(?:[\w-]+\s+){{0,2}}?(?:rules|commands|orders|directions|tasks?|assignments?)\b"
+    rf"|(?:all|any|every|each)\s+(?:of\s+)?(?:the\s+|these\s+|those\s+)?(?:{INSTRUCTION})"
     rf"(?:\s+(?:and|or)\s+\w+)?(?:\s*$|\s*[.!;,]|\s+and\b|\s+[-–—]\s)"
     rf"|(?:rules?|commands?|orders?|directions|tasks?|assignments?|guidelines?)\s+{WORDS}{GIVEN}"
     r"|(?:everything|anything|all|whatever|what|all of what)\s+(?:that\s+)?(?:(?:was|were|has been"
-    rf"|have been|is)\s+)?{GIVEN})"
+    rf"|have been|is)\s+)?{GIVEN}"
+    r"|(?:what|whatever|everything|anything|all)\s+(?:that\s+)?(?:the|your|my|those|any)\s+(?:\w+\s+){1,2}?"
+    r"(?:have\s+|has\s+|had\s+)?(?:told|taught|instructed|ordered|asked|said\s+to)\s+you\b)"
 )
 _UNDO_LEAD: Final = rf"{LEAD}{UNDO}\s+(?:about\s+|of\s+)?"
 
@@ -94,11 +97,22 @@ SIGNALS: Final = (
             rf"|original)\s+{INSTRUCTION}",
             r"(?-i:\b(?:I(?:gnore|GNORE)|D(?:isregard|ISREGARD)|F(?:orget"
             rf"|ORGET)))\s+{WORDS}{_STRONG_OBJECT}",
-            rf"{LEAD}{DISCARD}\s+(?:all|any|every|each)\s+(?:of\s+)?(?:the\s+)?(?:{INSTRUCTION}|rules"
-            rf"|orders)\s+{WORDS}{GIVEN}",
+            rf"{LEAD}{DISCARD}\s+(?:all|any|every|each|your|whatever)\s+(?:of\s+)?(?:the\s+)?"
+            rf"(?:{INSTRUCTION}|rules|orders)\s+{WORDS}{GIVEN}",
+            rf"{LEAD}{DISCARD}\s+(?:the|those|these)\s+(?:{INSTRUCTION}|rules|orders)\s+(?:that |which )?you(?:['’]ve"
+            r"| have| had| were)? (?:been |were )?(?:given|told|received|got|taught|instructed)\b",
+            rf"\btreat\b[^.!?\n]{{0,40}}?(?:{INSTRUCTION}|rules|orders)[^.!?\n]{{0,30}}? as (?:if (?:they|it) (?:were"
+            r"|was) )?(?:now )?(?:cancell?ed|void|null|obsolete|invalid|revoked|superseded|withdrawn|expired"
+            r"|irrelevant|lifted|gone)\b",
+            rf"\b(?:{INSTRUCTION}|rules|orders|restrictions)\s+{WORDS}{GIVEN}\s+(?:are|is|have been|has been)\s+"
+            r"(?:now\s+|hereby\s+|all\s+)*(?:void|cancell?ed|invalid\w*|obsolete|superseded|revoked|overrid\w+"
+            r"|lifted|suspended|withdrawn)\b",
+            r"\b(?:all|everything|anything|none)(?: of (?:the|that))? (?:above|before (?:this|that)|preceding"
+            r"|previously said) (?:no longer |does(?: not|n't|n’t) |do(?: not|n't|n’t) )(?:appl\w+|matter|count|hold)",
             rf"{LEAD}{DISCARD}\s+(?:[\w-]+\s+){{0,3}}?(?:your\s+(?:\w+\s+){{0,2}}?(?:instructions"
-            r"|system prompt|directives|programming)|(?:previous|prior|earlier|preceding|original"
-            r"|initial)\s+(?:\w+\s+)?(?:instructions|directives|prompts?|orders|tasks))\b",
+            r"|system prompt|directives|programming)\b|(?:previous|prior|earlier|preceding|original"
+            r"|initial)\s+(?:\w+\s+)?(?:instructions|directives|prompts?|orders|tasks)(?:\s*$|\s*[.!;,:\"”)]"
+            r"|\s+(?:and|with|to|you|that|which|above|given|from|in|as|or|completely|entirely|now)\b))",
             rf"{LEAD}{DISCARD}\s+(?:[\w-]+\s+){{1,4}}?(?:out of|from|behind)\b(?: (?:your|ur) (?:head"
             r"|mind|memory))?[^.!?\n]{0,20}?(?:your (?:head|mind|memory)|start (?:over|from))",
             r"\b(?:contrary to|regardless of|in deviation from|deviating from|despite|irrespective"
@@ -112,8 +126,9 @@ SIGNALS: Final = (
             r" l\b|\bi n s t r u c t i o n|\bs a y t h a t\b|\bs y s t e m p r o m p t\b",
             rf"{_UNDO_LEAD}(?:what\s+)?(?:the\s+)?(?:system prompt|system message|developers?(?:'s?)?"
             r" (?:message|instructions?)"
-            r"|user(?:'s|’s)?(?: (?:query|request|question|task|goal|instructions?|command|prompt"
-            r"|wishes))?)\b",
+            r"|user(?:'s|’s)? (?:query|request|question|task|goal|instructions?|command|prompt|wishes)"
+            r"|(?:the|your) user(?:\s*[.!,;:]|\s*$|\s+(?:and|from (?:here|now|this)|entirely|completely|altogether"
+            r"|instead)\b)|what the user (?:said|asked|wants|wrote))",
             rf"\b(?:previous|prior|earlier|above|original|your)\s+(?:\w+\s+)?(?:{INSTRUCTION})\s+"
             r"(?:above\s+)?(?:are|is|have been|has been"
             r"|were|was|do not|don't|no longer)\s+(?:now\s+|hereby\s+|all\s+)?(?:void|cancell?ed"
@@ -245,8 +260,20 @@ SIGNALS: Final = (
             rf"(?:{LEAD})(?:repeat|print|output|show(?: me)?|recite|return|display|spell(?:"
             r" check)?)\s+(?:\w+\s+){0,3}?(?:previous|preceding|above|earlier|initial|first"
             r"|prior)\s+(?:\w+\s+){0,2}?(?:texts?|prompts?|instructions?|words|sentences|tokens)\b",
-            r"\bwhat\s+(?:was|is|were|are)\s+(?:written |said )?(?:at the (?:beginning|start|top) of"
-            r"|above|before) (?:this|the) (?:prompt|conversation|message|document|text)\b",
+            r"\bwhat(?:['’]s|\s+(?:was|is|were|are))\s+(?:written |said )?(?:at the (?:very )?(?:beginning|start|top)"
+            r" of|above|before) (?:this|the) (?:prompt|conversation|message|document|text)\b",
+            rf"(?:{LEAD}|\b(?:can|could|would|will) you |\b(?:what is|what's|what’s) )(?:please )?(?:put|give|show|print"
+            r"|output|write|reveal|repeat|tell|provide|send|share|include|display|paste|return|copy|post|encode"
+            r"|translate|summari[sz]e)\b[^.!?\n]{0,40}?\b(?:text|contents?|wording|copy|version|rest) of (?:your"
+            r"|the system) (?:\w+ ){0,2}?(?:prompts?|instructions?|guidelines|system message)\b",
+            r"\b(?:first|last|next|opening|remaining) (?:\w+ )?(?:words?|sentences?|lines?|characters?|tokens?"
+            r"|paragraphs?) (?:of|from|in) (?:your|the system) (?:\w+ )?(?:prompts?|instructions?|message|context)\b",
+            r"\b(?:secret|hidden|confidential|internal|private) (?:\w+ )?(?:instructions?|guidelines|rules|prompt"
+            r"|directives) (?:that |which )?you (?:follow|obey|work|use|have|were|operate)\b",
+            rf"{LEAD}(?:reveal|show(?: me)?|print|output|display|repeat|dump|leak|disclose|recite|give me|tell me)\s+"
+            r"(?:\w+\s+){0,2}?(?:(?:hidden|secret|initial|full|entire|exact|whole) system (?:message|prompt)"
+            r"|your (?:initiali[sz]ation|startup|bootstrap|pre-?conversation) (?:text|message|prompt|instructions)"
+            r"|the (?:initiali[sz]ation|pre-?conversation) (?:prompt|instructions))\b",
             r"\bwhat\s+(?:was|is|were|are)\s+your\s+(?:\w+\s+){0,2}?(?:prompt|(?:first|initial"
             r"|original|previous|hidden|secret|exact|system)\s+(?:instructions?|prompts?|sentence"
             r"|message))\b",
@@ -266,13 +293,14 @@ SIGNALS: Final = (
             r"|forbidden |allowed )?(?:to )?(?:not |never )(?:to )?(?:reveal|share|tell|disclose|give"
             r"|say)",
             r"\b(?:tell|give|show|reveal|spell|say|print|write|encode|share|what is|what's|guess"
-            r"|disclose)\b(?: me| us| out)*(?: the)? (?:your (?:secret|hidden)? ?(?:password"
-            r"|passphrase|secret|secret word|secret key|flag)|the secret (?:password|word|phrase"
+            r"|disclose)\b(?: me| us| out)*(?: the)? (?:your (?:secret |hidden )?(?:password"
+            r"|passphrase|secret word|secret key|flag|secret(?:\s*[.!?\"”]|\s*$))|the secret (?:password|word|phrase"
             r"|passphrase))\b",
             r"\bwhat are your (?:\w+ )?(?:instructions|guidelines|directives)\s*(?:[?.!]|$)",
             r"\bwhat were you told not to\b|\bbegin(?:ning|s)? with [\"“']you are\b|\bstarting with"
             r" [\"“']you are\b|\bfrom [\"“']you are\b",
-            r"\b(?:the|your) (?:prompt|system prompt|initial prompt) (?:text|above|verbatim|word for word)\b",
+            r"\b(?:the|your) (?:system|initial) prompt (?:text|above|verbatim|word for word)\b|\byour prompt text\b"
+            r"|\bthe prompt (?:above|verbatim|word for word)\b",
             *languages.REVEAL,
         ),
     ),
@@ -296,25 +324,37 @@ SIGNALS: Final = (
             r"\bdo anything now\b|\b(?:dan|jailbreak|jailbroken|god|unrestricted|unfiltered|evil"
             r"|chaos|sudo|dev(?:eloper)?) mode (?:is |has been |now )?(?:enabled|activated|unlocked"
             r"|active)\b",
-            r"\b(?:you (?:have|can have|got|possess)|with|there are) (?:absolutely )?no (?:rules"
-            r"|restrictions|limits|limitations|filters|ethics|morals|guidelines|boundaries"
-            r"|safeguards)\b",
+            r"\byou (?:have|can have|got|possess) (?:absolutely )?no (?:rules|restrictions|limits|limitations"
+            r"|filters|ethics|morals|guidelines|boundaries|safeguards)\b",
             r"\b(?:an? )?(?:ai|model|assistant|chat ?bot|llm|language model) (?:without|with no|that"
             r" has no|who has no) (?:any )?(?:ethics|morals?|rules|restrictions|filters?|limits"
             r"|limitations|guidelines|safeguards|censorship)\b",
             r"\b(?:do not|don't|doesn't|does not) care about (?:\w+ ){0,3}?(?:laws?|morals?|ethics"
             r"|rules|consequences|policies)\b",
-            rf"{LEAD}(?:never|do not|don't|don’t) (?:ever )?(?:refuse|decline)\b(?: (?:any|to|an?)\b"
-            r"|\s*[.!,;]|\s*$)",
             r"\byou (?:will|must|can|shall|may|are to)?\s?(?:never|not|cannot|can't)\s(?:be able to"
             r" )?(?:refuse|decline|reject|deny|say no|censor)\b",
             r"\byou (?:have|'ve|are|were) (?:been |finally |now |just )*(?:freed|liberated|unleashed"
             r"|jailbroken|released|free) (?:from|of) (?:all |any |the |your )*(?:\w+ ){0,2}(?:rules?"
             r"|restrictions?|limits?|limitations?|filters?|constraints?|"
             r"confines|openai|instructions|guidelines|programming|chains)",
+            r"\b(?:pretend|imagine|act as if|act as though|suppose) (?:that )?(?:your|the|all) (?:\w+ )?(?:training"
+            r"|rules|restrictions|guidelines|filters|limits|limitations|policies) (?:never|do(?:es)? not|don't|don’t"
+            r"|doesn't|didn't|did not|no longer) (?:exist|happen|appl)\w*",
             r"\byou(?: \w+){0,3} (?:broken|break|broke) free (?:from|of) (?:the |your |all )*(?:\w+"
             r" ){0,2}(?:confines|limits|limitations|restrictions|chains|rules|constraints)",
             *languages.UNBOUND,
+        ),
+    ),
+    Signal(
+        reason="says that there are no limits",
+        data=20,
+        talk=90,
+        claim=True,
+        patterns=(
+            r"\b(?:with|there are) (?:absolutely )?no (?:rules|restrictions|limits|limitations|filters|ethics"
+            r"|morals|guidelines|boundaries|safeguards)\b",
+            rf"{LEAD}(?:never|do not|don't|don’t) (?:ever )?(?:refuse|decline)\b(?: (?:any|to|an?)\b"
+            r"|\s*[.!,;]|\s*$)",
         ),
     ),
     Signal(
@@ -358,6 +398,8 @@ SIGNALS: Final = (
             r"\b(?:forget|ignore|disregard|erase) (?:about )?everything (?:that )?(?:you (?:know|have"
             r" learned|learned)|(?:i|we) (?:have )?(?:said|told you) (?:before|so far|above|earlier"
             r"|previously))\b",
+            rf"{_UNDO_LEAD}{WORDS}(?:all|any|every)\s+(?:of\s+)?(?:the\s+|these\s+|those\s+)?rules"
+            r"(?:\s*$|\s*[.!;,]|\s+and\b|\s+[-–—]\s)",
             rf"{LEAD}(?:forget|ignore|disregard) what(?:'s|’s| is| was| comes| came| stands)? "
             r"(?:written |said |stated )?(?:above|before)\b",
             r"\bforget (?:about )?(?:all|everything|anything)(?:\s+(?:about it|now|else|you know"
@@ -436,18 +478,19 @@ SIGNALS: Final = (
         data=60,
         talk=50,
         patterns=(
-            r"<\|?(?:im_start|im_end|im_sep|system|user|assistant|end|endoftext|eot_id"
-            r"|start_header_id|end_header_id|begin_of_text|eom_id|endofprompt)\|?>\s*\n?\s*\w*",
-            r"\[/?(?:INST|SYS|SYSTEM(?:_PROMPT)?|AVAILABLE_TOOLS|TOOL_RESULTS)\]",
+            r"<\|?(?:im_start|im_end|im_sep|endoftext|eot_id|start_header_id|end_header_id|begin_of_text|eom_id"
+            r"|endofprompt)\|?>\s*\n?\s*\w*|<\|(?:system|user|assistant|end)\|>|</?(?:system|assistant)>\s*\n?\s*\w*",
+            r"(?-i:\[/?(?:INST|SYS|SYSTEM(?:_PROMPT)?|AVAILABLE_TOOLS|TOOL_RESULTS)\])|\[system(?:_prompt)?\]",
             r"<</?SYS>>",
             r"</?(?:tool_results?|function_results?|function_call|tool_response|tool_output"
             r"|search_results?|document|documents|web_?page|untrusted\w*|context|observation"
-            r"|user_query|system_prompt|retrieved\w*|data|results?|output|email)>\s*\n\s*"
-            r"<?(?:user|system|assistant|human|instructions?|important|admin|operator)\b",
+            r"|user_query|system_prompt|retrieved\w*|data|results?|output|email)>\s*(?:\n\s*"
+            r"<?(?:user|system|assistant|human|instructions?|important|admin|operator)\b"
+            r"|<?(?:user|system|assistant|human|instructions?|important|admin|operator)\s*[:>])",
             r"<(?:information|important|important_?instructions?|instructions?|system[-_]?(?:prompt"
-            r"|message|instructions?|override|note|notice)?|admin|urgent|critical|priority|command"
-            r"|new_?(?:task|instructions?)|user_?(?:request|message|instructions?)?|override)>",
-            r"<(?:system|user|human|admin|operator)>\s*[A-Z]",
+            r"|message|instructions?|override|note|notice)?|admin|urgent|critical|priority"
+            r"|new_?(?:task|instructions?)|user_?(?:request|message|instructions?)|override)>",
+            r"(?m:^)\s*<(?:system|user|human|admin|operator)>\s*[A-Z]",
             r"<start_of_turn>|<end_of_turn>|<\|?(?:start|end)_?of_?(?:prompt|context|text|turn)\|?>",
             r"(?m)^#{2,4} ?(?:system|instructions?|new instructions?|human|user|end of (?:document"
             r"|context|data))(?: (?:prompt|message|override))? ?:",
@@ -550,11 +593,14 @@ SIGNALS: Final = (
         patterns=(
             rf"(?:{LEAD}|\b(?:must|should|can|may|shall|will) (?:also )?)(?:do not|don'?t|don’t|never"
             r"|not|avoid|under no circumstances)\s+(?:ever\s+|also\s+|you\s+)?(?:tell\w*|inform\w*"
-            r"|mention\w*|notify\w*|alert\w*|disclos\w+|warn\w*|let|show\w*|report\w*|reveal\w*"
-            r"|say\w*)\s+"
+            r"|mention\w*|notify\w*|alert\w*|disclos\w+|warn\w*|reveal\w*)\s+"
             r"(?:(?:the|your|an?|any|this|that|it|to|about|of|these|anything|him|her|them|other|you"
             rf"|did|what|in|steps?|instructions?|message|step|action|note)\s+){{0,7}}?(?:{USER}\b|"
             r"(?:it|this|that|them|anything|these)\b|you did\b)",
+            rf"(?:{LEAD}|\b(?:must|should|can|may|shall|will) (?:also )?)(?:do not|don'?t|don’t|never"
+            r"|not|avoid|under no circumstances)\s+(?:ever\s+|also\s+|you\s+)?(?:let|show\w*|report\w*|say\w*)\s+"
+            rf"(?:(?:the|your|an?|any|this|that|it|to|about|of|these|anything|steps?)\s+){{0,7}}?{USER}\b",
+            r"\bkeep (?:quiet|silent|mum) (?:about|on) (?:it|this|that)\b",
             r"\bwithout\s+(?:ever\s+|first\s+)?(?:informing|telling|notifying|asking|alerting"
             rf"|warning|involving)\s+(?:it\s+to\s+|to\s+)?(?:the\s+|your\s+|any\s+)?{USER}\b",
             rf"\bwithout\s+(?:the\s+|your\s+|any\s+)?{USER}(?:'s|’s)?\s+(?:knowing|noticing|knowledge"
@@ -583,9 +629,15 @@ SIGNALS: Final = (
             rf"(?:{LEAD}|\b(?:and|then|to|have|has|by|be)\s+){SEND}\b\s+{REST}\b{PRIVATE}\b{REST}"
             rf"(?:\b(?:to|at|via|with|into|as|onto|on|in)\b\s*{REST})?{PLACE}",
             rf"(?:{LEAD}|\b(?:and|then|to|have|has|be)\s+){SEND}\b\s+{REST}{PLACE}{REST}\b{PRIVATE}\b",
-            rf"(?:{LEAD}|\bthen\s+)(?:send|forward|e-?mail|upload|post|share|transmit|exfiltrate|pass"
-            r"|copy|include|paste|attach|append|insert|mail)\s+(?:\w+\s+){0,5}?"
-            rf"(?:\S+\s)?{REST}{KEPT_PLACE}",
+            rf"(?:{LEAD}|\bthen\s+)(?:send|forward|e-?mail|upload|post|share|transmit|exfiltrate|mail)\s+"
+            rf"(?:\w+\s+){{0,5}}?(?:\S+\s)?{REST}{KEPT_PLACE}",
+            rf"(?:{LEAD}|\b(?:then|and)\s+)(?:pass|copy|include|paste|attach|append|insert|put|add|write|embed)\s+"
+            rf"(?:\w+\s+){{0,5}}?(?:\S+\s)?{REST}{KEPT_PLACE}{REST}\b(?:in|into|to|as|at|on|under|through|via|inside)"
+            r"\b\s+(?:your|the|this|a|its|every|each|all)\s+(?:\w+\s+){0,3}?(?:repl(?:y|ies)|responses?|answers?|summar\w+"
+            r"|comments?|commits?|messages?|outputs?|reports?|reviews?|issues?|pull requests?|descriptions?|notes?"
+            r"|quer(?:y|ies)|arguments?|parameters?|fields?|calls?|tickets?|pages?|blog|gist|pastebin)\b",
+            rf"(?:{LEAD}|\b(?:then|and)\s+)(?:include|paste|attach|append|insert|embed|put|write)\s+[^.!?\n]{{0,40}}?"
+            r"(?:\bid_(?:rsa|ed25519|ecdsa)|[~/]\.ssh\b|[~/]\.aws\b|(?:^|[\s/'\"`(])\.env\b|\.netrc|/etc/(?:shadow|passwd))",
             rf"(?:{LEAD}|\bthen\s+)(?:read|open|cat|print|load|fetch|collect|find|list|retrieve|get"
             rf"|access|copy|extract|dump)\s+{REST}{KEPT_PLACE}{REST}\b(?:and|then)\s+"
             rf"(?:\w+\s+)?{SEND}\b",
@@ -609,6 +661,7 @@ SIGNALS: Final = (
             rf"\b(?:musst|müssen|sollst|sollen)\b[^.!?\n]{{0,60}}?{PLACE}[^\s]*[^.!?\n]{{0,40}}?\b"
             r"(?:senden|schicken|überweisen|weiterleiten|übermitteln)\b",
             rf"{languages.SEND[5]}(?:{PLACE}|密码|文件|邮件|凭证)",
+            *(rf"{PLACE}{verb}" for verb in languages.SEND_LAST),
         ),
     ),
     Signal(
@@ -738,7 +791,8 @@ SIGNALS: Final = (
         talk=0,
         deed=True,
         patterns=(
-            rf"{OPENING}{OPERATE}\b\s+{REST}\bmy\s+(?:[\w'’-]+\s+){{0,4}}?{OWN_THING}\b",
+            rf"{OPENING}{OPERATE}\b\s+(?:[^.!?\n\"“]|[.!?][^\s\"]|\"[^\"\n]*\"|“[^”\n]*”)*?\bmy\s+"
+            rf"(?:[\w'’-]+\s+){{0,4}}?{OWN_THING}\b",
             rf"{OPENING}(?:book|reserve|schedule|order|buy|purchase|arrange|make|create|set|find|get"
             rf"|add|register|sign)\b\s+{REST}\b(?:for me|on my behalf|in my name)\b",
             rf"{OPENING}(?:get|find|give|send|fetch|retrieve|provide|show)\s+me\s+(?:(?:a |the |all "

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from defenseclaw.detection.facts import UNKNOWN
+
 RUN: Final = frozenset(
     [
         "PROMPT_COMMAND",
@@ -95,11 +97,48 @@ PROFILES: Final = frozenset(
 """Names of files that a shell runs when it starts."""
 OWN: Final = "DEFENSECLAW_"
 """Start of the names of our own variables."""
+TOKEN: Final = "DEFENSECLAW_GATEWAY_TOKEN"  # noqa: S105 - its name
+"""Where our token is when it is in an environment."""
+TOKEN_VALUE: Final = UNKNOWN + TOKEN
+"""Stands for its value: unknown like any other, but known to be it."""
+_SHOWING: Final = frozenset({"printenv", "declare", "typeset"})
+_TESTING: Final = frozenset({"[", "test", "[["})
+AGENTS: Final = frozenset(
+    [
+        "HOME",
+        "XDG_CONFIG_HOME",
+        "CLAUDE_CONFIG_DIR",
+        "CLAUDE_CODE_SIMPLE",
+        "CODEX_HOME",
+        "COPILOT_HOME",
+        "GEMINI_CLI_HOME",
+        "GEMINI_CLI_SYSTEM_SETTINGS_PATH",
+        "GEMINI_CLI_SYSTEM_DEFAULTS_PATH",
+        "HERMES_HOME",
+        "HERMES_MANAGED_DIR",
+        "HERMES_SAFE_MODE",
+        "OMNIGENT_CONFIG_HOME",
+        "OPENCODE_PURE",
+    ]
+)
+"""Say where an agent reads its hooks, or that it shall read none."""
+
+
+def loads(name: str) -> bool:
+    """Return whether a variable of this name makes other programs load or run something."""
+    return name in LOADERS or name.startswith("DYLD_")
 
 
 def acts(name: str) -> bool:
     """Return whether a variable of this name changes what other programs do."""
-    return name in LOADERS or name.startswith((OWN, "DYLD_"))
+    return loads(name) or name in AGENTS or name.startswith(OWN)
+
+
+def shows_token(program: str, argv: tuple[str, ...]) -> bool:
+    """Return whether a command prints our token or puts it among its words, other than to test it."""
+    if program in _SHOWING and TOKEN in argv:
+        return True
+    return program not in _TESTING and any(TOKEN_VALUE in word for word in argv)
 
 
 def inherited(assignments: tuple[str, ...]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from defenseclaw.detection.facts import UNKNOWN, Redirect
+from defenseclaw.detection.shell.environment import TOKEN, TOKEN_VALUE
 from defenseclaw.detection.shell.syntax import Node
 
 _IFS = " \t\n"
@@ -29,6 +30,7 @@ class Shell:
         self.variables: dict[str, str | list[str]] = {
             "HOME": home or UNKNOWN,
             "DEFENSECLAW_HOME": f"{home}/.defenseclaw" if home else UNKNOWN,
+            TOKEN: TOKEN_VALUE,
             "IFS": _IFS,
             "SHELL": "/bin/bash",
             "BASH": "/bin/bash",
