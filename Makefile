@@ -20,6 +20,10 @@ run: setup ## run the gateway in the foreground (MODE=observe|action)
 test: setup ## unit and integration tests
 	@$(BIN)/python -m pytest -m "not e2e"
 
+nightly: setup ## a million generated cases of detection, new ones every night (CASES=n for another number)
+	@DEFENSECLAW_CASES=$(or $(CASES),1000000) $(BIN)/python -m pytest \
+	  tests/detection/metamorphic tests/detection/test_linear_work.py tests/detection/test_linear_time.py
+
 lint: setup ## ruff, import contracts, spelling
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .

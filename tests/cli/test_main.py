@@ -12,8 +12,8 @@ from tests.cli.conftest import Machine
 from defenseclaw.cli import cli, context
 
 COMMANDS = {
-    "alerts", "audit", "config", "doctor", "explain", "init", "keys", "quickstart", "rules", "setup",
-    "status", "uninstall", "verify", "version",
+    "alerts", "audit", "config", "doctor", "explain", "init", "keys", "quickstart", "rules", "scan",
+    "setup", "status", "uninstall", "verify", "version",
 }  # fmt: skip
 HEAVY = (
     "sqlalchemy", "alembic", "uvicorn", "re2", "cel_expr_python", "ruamel",

@@ -31,7 +31,7 @@ def pack(tmp_path: Path) -> Path:
 def test_list_shows_what_comes_with_the_program(machine: Machine) -> None:
     listed = {each["id"]: each for each in machine.json("rules", "list")}
     assert listed["CMD-RM-RF"]["severity"] == "CRITICAL"
-    assert listed["CMD-RM-RF"]["place"] == "rules/command/cmd-rm-rf.yaml:6"
+    assert listed["CMD-RM-RF"]["place"].startswith("rules/command/cmd-rm-rf.yaml:")
     assert listed["CMD-RM-RF"]["enabled"] is True
     assert listed["ENT-US-PHONE"]["enabled"] is False
     shown = machine.run("rules", "list").output

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -115,3 +119,21 @@ def test_a_folder_that_is_a_project_is_where_the_agent_runs(governed: Machine, t
     (proof,) = governed.json("verify", "--project", str(project), code=1)["verified"]
     assert proof["project"] == str(project)
     assert (project / "was-here").exists()
+
+
+def test_asked_to_end_it_takes_the_agent_along(governed: Machine):
+    (governed.bin / "claude").write_text(
+        SILENT + 'test "$1" = --version || { echo $$ >"$HOME/agent"; exec sleep 60; }\n'
+    )
+    env = {name: value for name, value in governed.env.items() if value is not None}
+    program = Path(sys.executable).with_name("defenseclaw")
+    verifying = subprocess.Popen([program, "verify"], env=env, stderr=subprocess.PIPE, cwd=governed.root)
+    agent = governed.home / "agent"
+    deadline = time.monotonic() + 30
+    while not (agent.exists() and agent.read_text().strip()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    verifying.terminate()
+    verifying.communicate(timeout=30)
+    assert verifying.returncode == 130
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(agent.read_text()), 0)

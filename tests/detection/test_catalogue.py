@@ -11,7 +11,7 @@ from defenseclaw.detection.engine import detect, run
 from defenseclaw.detection.ruleset import INTERNAL_FAULT, Example
 from defenseclaw.vocabulary import EventKind, HostContext, Severity
 
-CATEGORIES = {"c2": 18, "cognitive-file": 9, "enterprise-data": 16, "destructive": 34, "technique": 13}
+CATEGORIES = {"c2": 18, "cognitive-file": 9, "enterprise-data": 16, "destructive": 35, "technique": 13}
 RULES = packs.load("strict")
 """The profile in which every rule is on."""
 OWN = [rule for rule in RULES.rules.values() if rule.category in CATEGORIES]
@@ -181,9 +181,9 @@ def test_all_numbers_of_a_text_are_masked():
     ("command", "severity"),
     [
         ("git stash drop", Severity.HIGH),
-        ("git branch -D spike", Severity.MEDIUM),
+        ("git branch -D main", Severity.MEDIUM),
         ("docker system prune -f", Severity.MEDIUM),
-        ("docker compose down -v", Severity.HIGH),
+        ("docker compose down -v", Severity.MEDIUM),
         ("terraform destroy", Severity.HIGH),
         ("terraform destroy -auto-approve", Severity.CRITICAL),
         ("aws s3 rb s3://assets", Severity.HIGH),

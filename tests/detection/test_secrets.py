@@ -12,10 +12,12 @@ from defenseclaw.detection.secrets import (
     VALIDATORS,
     compact,
     entropy,
+    is_phrase,
     is_placeholder,
     is_private_key,
     is_random,
     is_template,
+    is_throwaway,
     is_wordlike,
     without_prefix,
 )
@@ -153,7 +155,15 @@ def test_a_token_is_decoded_before_it_is_believed(token: str, want: bool):
     ("password", "before", "after", "want"),
     [
         ("changeme", "postgres://app:", "@db.internal/app", True),
-        ("password", "postgres://app:", "@localhost/app", True),
+        ("password", "postgres://app:", "@db.internal/app", True),
+        # it opens nothing but a container on this machine
+        ("password", "postgres://app:", "@localhost/app", False),
+        ("postgres", "postgres://postgres:", "@127.0.0.1:5432/app", False),
+        ("app", "postgres://app:", "@db:5432/app", False),
+        ("k9fj2LqTz", "postgres://app:", "@localhost/app", True),
+        # the slots of a manual
+        ("password", "postgres://user:", "@db.acme.io/app", False),
+        ("secret1", "postgres://app:", "@db.example.com/app", False),
         ("$PGPASSWORD", "postgres://app:", "@localhost/app", False),
         ("{password}", "postgres://app:", "@localhost/app", False),
         ("secret1", "postgres://app:", "@host:5432/app", False),
@@ -161,7 +171,7 @@ def test_a_token_is_decoded_before_it_is_believed(token: str, want: bool):
         ("tiger", "postgres://anna:", "@localhost/test", True),
     ],
 )
-def test_a_weak_password_in_a_connection_string_is_real(password: str, before: str, after: str, want: bool):
+def test_a_weak_password_of_another_host_is_real(password: str, before: str, after: str, want: bool):
     assert accepts("connection-password", password, before, after) is want
 
 
@@ -169,8 +179,15 @@ def test_a_weak_password_in_a_connection_string_is_real(password: str, before: s
     ("before", "value", "want"),
     [
         ('password = "', "Tr0ub4dor!x", True),
-        ('password = "', "changeme", True),
-        ('password = "', "password", False),
+        ('password = "', "changeme", False),
+        ('password = "', "TestPass123!", False),
+        ('password = "', "P@ssw0rd!", False),
+        ('password = "', "cGFzc3dvcmQxMjM=", False),
+        ('password = "', "Tz7!kestrel-4", True),
+        ('"token": "', "accessTokenExpiresIn2Days", False),
+        ('"token": "', "abcd1234abcd1234abcd12", False),
+        ("token=", "k3Jq8ZrT5vXw2LmN&state=1", True),
+        ('api_key = "', "sk-1234567890abcdef9x", False),
         ("password_hash = '", "9f8Qw7!kkLm2", False),
         ('"token": "', "k3Jq8ZrT5vXw2LmN", True),
         ('"token": "', "short1A", False),
@@ -258,3 +275,65 @@ def test_what_is_no_complete_key(change: str):
 
     assert broken != pem
     assert not is_private_key(broken)
+
+
+# Samples and phrases
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["Test1234!", "password123", "P@ssw0rd!", "my-secret-key", "admin123", "s3cr3t", "a%20secret", "rootroot",
+     "dev-secret-key-change-in-production", "mySuperSecretPassword123", "cGFzc3dvcmQ="],
+)  # fmt: skip
+def test_what_people_type_where_any_password_will_do(value: str):
+    assert is_throwaway(value)
+
+
+@pytest.mark.parametrize("value", ["Tr0ub4dor!x", "k9!fj2Lq", "Summer2024!", "password8472910384"])
+def test_what_somebody_chose_is_no_throwaway(value: str):
+    assert not is_throwaway(value)
+
+
+@pytest.mark.parametrize("value", ["accessTokenExpiresIn2Days", "correct-horse-battery", "RESET_PASSWORD_FORM"])
+def test_identifiers_are_phrases(value: str):
+    assert is_phrase(value)
+
+
+@pytest.mark.parametrize("kind", ["alnum:24", "hex:32", "base64chars:32", "url:32"])
+def test_random_values_are_neither(kind: str):
+    values = [expand("{{" + kind + "}}", seed=seed) for seed in range(500)]
+
+    assert sum(is_phrase(value) or is_throwaway(value) for value in values) <= 2
+
+
+@pytest.mark.parametrize(
+    ("validator", "token", "want"),
+    [
+        ("token", "sk-ant-admin01-{{url:93}}AA", True),
+        ("token", "sk-ant-admin01-{{url:93}}BB", False),
+        ("token", "pypi-AgEIcHlwaS5vcmc{{url:140}}", True),
+        ("token", "pypi-AgEIcHlwaS5vcmc{{url:60}}", False),
+        ("token", "glpat-{{alnum:20}}", True),
+        ("token", "glpat-{{alnum:60}}", False),
+        ("aws-secret", "{{base64chars:40}}", True),
+        ("aws-secret", "{{base64chars:52}}", False),
+        ("aws-secret", "{{hex:48}}", True),
+        ("assigned-random", "{{alnum:32}}", True),
+        ("assigned-random", "{{alnum:10}}", False),
+    ],
+)
+def test_a_token_has_the_form_of_its_vendor(validator: str, token: str, want: bool):
+    assert accepts(validator, expand(token), "api_secret_key=") is want
+
+
+@pytest.mark.parametrize(
+    ("payload", "want"),
+    [
+        ('{"sub":"1234567890","name":"John Doe","iat":1516239022}', False),
+        ('{"email":"ann@example.com"}', False),
+        ('{"iss":"http://localhost:8000","sub":"7"}', False),
+        ('{"sub":"7","iss":"https://id.acme.io"}', True),
+    ],
+)
+def test_the_token_of_every_manual_is_none(payload: str, want: bool):
+    assert accepts("jwt", jwt('{"alg":"HS256"}', payload) + ".c2ln") is want

@@ -174,3 +174,20 @@ def connectors(gateway: Machine) -> list[str]:
 def fail_mode(runtime: Path) -> str:
     found = re.search(r"^fail_mode=(\w+)$", runtime.read_text(), re.MULTILINE)
     return found[1] if found else ""
+
+
+def test_a_project_set_up_meanwhile_is_guarded_and_a_removed_one_no_longer(
+    gateway: Machine, tmp_path: Path
+) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    body = {"tool": "Bash", "args": {"command": f"rm {project}/.cursor/hooks.json"}, "cwd": str(project)}
+
+    def guarded() -> bool:
+        return "SELF-PROTECT-HOOKS" in rule_ids(gateway.inspect("tool", body))
+
+    assert not guarded()
+    gateway.cli("setup", "cursor", "--workspace", str(project), "--force", "--mode", "action", "--yes")
+    eventually(guarded, "the project's hooks guarded")
+    gateway.cli("setup", "remove", "cursor", "--yes")
+    eventually(lambda: not guarded(), "the project's file free again")

@@ -19,7 +19,7 @@ from defenseclaw.connectors.canary import Canary, Launch, Stage, ToolUse
 from defenseclaw.errors import SetupError
 
 _PROVIDER = "defenseclaw_canary"
-_KEY = "DEFENSECLAW_CANARY"
+_KEY = "CANARY_KEY"
 _MODEL = "gpt-5-codex"
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 

@@ -1,6 +1,6 @@
 """OpenHands, run headless for ``defenseclaw verify``: its model comes from the environment.
 
-It cannot replace a result. Measured on 1.16.0.
+It cannot replace a result; its sub-agents are not tried. Measured on 1.16.0.
 """
 
 from __future__ import annotations
@@ -51,11 +51,6 @@ class OpenHandsCanary(Canary):
     def shell(self, command: str) -> ToolUse:
         """The terminal; every call must rate its own risk."""
         return ToolUse(tools=("terminal",), arguments={"command": command, **_RATED})
-
-    def delegate(self, task: str) -> ToolUse:
-        """The sub-agent tool."""
-        asked = {"description": "verification step", "prompt": task, "subagent_type": "general-purpose"}
-        return ToolUse(tools=("task",), arguments=asked | _RATED)
 
     def project(self, host: Host) -> Path | None:
         """A project's hooks file holds in its project only."""

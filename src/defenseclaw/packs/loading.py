@@ -158,13 +158,14 @@ def _packaged(profile: Profile) -> Pack:
     entries = _packaged_rules()
     changes = _packaged_overlay(profile)
     catalogue, off = overlaid({each.rule.id: each.rule for each in entries}, changes)
+    places = {each.rule.id: each.place for each in entries}
     return Pack(
         name=profile,
         profile=profile,
         folder=None,
-        rules=RuleSet((rule for rule_id, rule in catalogue.items() if rule_id not in off), _packaged_steps()),
+        rules=_rule_set([rule for rule_id, rule in catalogue.items() if rule_id not in off], places),
         catalogue=catalogue,
-        places={each.rule.id: each.place for each in entries},
+        places=places,
     )
 
 
@@ -309,7 +310,9 @@ def _compiled(name: str, profile: Profile, roots: Sequence[Path]) -> Pack:
         name=name,
         profile=profile,
         folder=roots[0],
-        rules=_rule_set([rule for rule_id, rule in catalogue.items() if rule_id not in off], draft.entries),
+        rules=_rule_set(
+            [rule for rule_id, rule in catalogue.items() if rule_id not in off], places, draft.entries
+        ),
         suppressions=suppressions,
         catalogue=catalogue,
         own=frozenset(each.rule.id for each in draft.entries),
@@ -318,9 +321,8 @@ def _compiled(name: str, profile: Profile, roots: Sequence[Path]) -> Pack:
     )
 
 
-def _rule_set(rules: Sequence[Rule], own: Sequence[Entry]) -> RuleSet:
-    """Compile rules that are on; of those that are off too, whether they would compile."""
-    places = {each.rule.id: each.place for each in own}
+def _rule_set(rules: Sequence[Rule], places: Mapping[str, str], own: Sequence[Entry] = ()) -> RuleSet:
+    """Compile the rules that are on; see whether an operator's own that are off would compile, too."""
     on = {rule.id for rule in rules}
     problems: list[PackError] = []
     for entry in own:

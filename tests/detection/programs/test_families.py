@@ -37,7 +37,8 @@ from defenseclaw.detection.programs import TABLE, UNKNOWN_PROGRAM, describe, loo
         ("git clean -fdx", {"destructive_vcs", "force", "bulk", "recursive", "changes_lost"}),
         ("git checkout -- .", {"destructive_vcs", "changes_lost"}),
         ("git stash clear", {"destructive_vcs", "stash_lost"}),
-        ("git branch -D x", {"destructive_vcs", "force", "branch_lost"}),
+        ("git branch -D x", {"destructive_vcs", "force"}),
+        ("git branch -D x y", {"destructive_vcs", "force", "branch_lost"}),
         ("git reflog expire --all", {"destructive_vcs", "history_lost"}),
         (
             "git filter-branch --tree-filter 'rm x' HEAD",
@@ -69,7 +70,7 @@ from defenseclaw.detection.programs import TABLE, UNKNOWN_PROGRAM, describe, loo
         ("nsenter -t 4242 -m sh", set()),
         ("chroot /proc/1/root sh", {"host_init"}),
         ("kubectl delete ns x", {"cloud_destroy", "cluster_lost"}),
-        ("kubectl get secret x -o yaml", {"secret_value"}),
+        ("kubectl get secret x -o yaml", {"stored_secret"}),
         ("kubectl get secret", set()),
         # privilege
         ("sudo -l", {"privilege_list"}),
@@ -113,7 +114,8 @@ from defenseclaw.detection.programs import TABLE, UNKNOWN_PROGRAM, describe, loo
         ("pass show x", {"secret_value"}),
         ("pass x/y", {"secret_value"}),
         ("security find-generic-password -w x", {"secret_value"}),
-        ("gh auth token", {"secret_value"}),
+        ("gh auth token", {"login_token"}),
+        ("vault kv get kv/x", {"secret_value"}),
         ("aws secretsmanager list-secrets", set()),
         ("vault status", set()),
         ("pass ls", set()),

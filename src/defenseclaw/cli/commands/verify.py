@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +47,8 @@ def command(app: App, connector: str | None, project: Path | None, show_output: 
         if not as_json:
             click.echo(f"Verifying {each.title} …", err=True)
         try:
-            proofs.append(_verify(app, config, each, project, show_output))
+            with _ended_like_an_interrupt():
+                proofs.append(_verify(app, config, each, project, show_output))
         except CannotVerify as error:
             if named:
                 raise
@@ -55,6 +59,16 @@ def command(app: App, connector: str | None, project: Path | None, show_output: 
         _print(proofs, skipped)
     if any(str(proof.outcome) not in ("enforced", "observed") for proof in proofs):
         raise click.exceptions.Exit(1)
+
+
+@contextmanager
+def _ended_like_an_interrupt() -> Iterator[None]:
+    """Let SIGTERM unwind as Ctrl-C does, so that the agent and the scratch directory do not stay behind."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _need_gateway(app: App, config: Config) -> None:
