@@ -105,7 +105,7 @@ class PatternSet:
                 yield characters, characters + len(encoded[start:end].decode())
 
 
-_COUNTED: Final = 12
+_COUNTED: Final = 25
 """Repetitions up to which the set counts."""
 _REPEAT: Final = re.compile(
     r"\\[xp]\{[^}]*\}|\\.|\[\^?\]?(?:\[:\^?\w+:\]|\\[xp]\{[^}]*\}|\\.|[^\]\\])*\]"

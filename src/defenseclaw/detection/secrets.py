@@ -326,8 +326,9 @@ def _assigned_random(match: str, text: str, start: int, end: int) -> bool:
     """Whether such a value can only have come from a generator."""
     if not _assigned_literal(match, text, start, end):
         return False
-    is_long = len(match) >= _STRONG_CHARS and entropy(match) >= 3.5 and not is_phrase(match)
-    return is_long or len(_symbols(match)) >= _MANY_SYMBOLS
+    if len(match) < _STRONG_CHARS:
+        return False
+    return len(_symbols(match)) >= _MANY_SYMBOLS or (entropy(match) >= 3.5 and not is_phrase(match))
 
 
 def _is_password(value: str) -> bool:

@@ -331,7 +331,7 @@ def fold(text: str, utf8: bytes | None = None) -> View | None:
     return View(folded, "normalized", _FoldedOffsets(text, foldable))
 
 
-STRETCH: Final = 2048
+STRETCH: Final = 1024
 """Characters in which something foldable is looked for at a time; as many on each side of it are read anew."""
 _CUT: Final = "\n~ "
 """Stands between two stretches, so that neither a token nor a sentence seems to begin where one was cut."""
@@ -584,7 +584,7 @@ _THIRD: Final = _digits(lambda value: not value & 2)
 _ANY: Final = "[A-Za-z0-9+/_-]"
 _WORTH_DECODING: Final = re2.compile(
     # three readable bytes at a time, in base64 and in hexadecimal
-    f"(?:{_FIRST}{_SECOND}{_THIRD}{_ANY}){{4}}|(?:[2-7][0-9a-fA-F]|0[9aAdD]){{16}}"
+    f"(?:{_FIRST}{_SECOND}{_THIRD}{_ANY}){{5}}|(?:[2-7][0-9a-fA-F]|0[9aAdD]){{16}}"
     # every other byte is zero: UTF-16
     f"|(?:{_ANY}[AQgw][A-D]{_ANY}A[A-P]{_ANY}A){{2}}|(?:[2-7][0-9a-fA-F]00){{6}}"
     # begins as compressed data does

@@ -104,7 +104,7 @@ _KILLERS: Final = _FILTERS_PACKETS | {
 }  # fmt: skip
 _USER_KILLERS: Final = frozenset({"pkill", "killall", "skill", "loginctl"})
 _REFUSALS: Final = frozenset({"DROP", "REJECT", "drop", "reject", "deny"})
-_CURL_URL: Final = re.compile(r"(?m)^\s*-{0,2}url\s*[=: ]\s*\"?([^\"\s]+)")
+_CURL_URL: Final = re.compile(r"(?m)^[ \t]{0,64}-{0,2}url[ \t]{0,64}[=: ][ \t]{0,64}\"?([^\"\s]+)")
 _FORK_BOMB: Final = "recursive_function_pipeline"
 _TARGET_CLASSES: Final = frozenset(
     {"in_home", "workspace", "temporary", "other_home", "workspace_root", "ancestor"}

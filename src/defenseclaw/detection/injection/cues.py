@@ -247,7 +247,7 @@ _TRIGGERS: Final = (
         r"|(?:not|n't|n’t|never|stop) (?:follow|obey|listen|adher|comply|look (?:in|at)|answer|have to"
         r"|need to|pay)|cease |unlearn|disobey|circumvent|despite what|contrary to|regardless of"
         r"|deviating",
-        (0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 22),
+        (0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 22, len(_CUES) - 1),
     ),
     _Trigger(
         r"instruction|prompt|directives|(?:new|your|prior|previous|these|this|any) directive|guideline"
@@ -265,7 +265,7 @@ _TRIGGERS: Final = (
         r"|[\"“']you are\b|instead,? (?:do|follow|perform|tell|answer|obey)|(?:follow|obey) (?:these|this"
         r"|the following)|act on the|focus (?:only|solely|now|your)|concentrate |changed their mind|rules"
         r" of|orders|(?:all|any|every) (?:of the )?(?:previous|prior|rules)",
-        (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 19, 20, 21, 22),
+        (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 19, 20, 21, 22, len(_CUES) - 1),
     ),
     _Trigger(
         r"initiali[sz]ation (?:text|message)|startup (?:text|message)|guidance you|what['’]s written"

@@ -20,46 +20,53 @@ MAX_ROUNDS: Final = 12
 """Times that neighbours are joined: each time halves how many pieces a string has."""
 _MAX_STRING: Final = 4_096
 
-STRING: Final = r"(?:\"(?:[^\"\\\n]|\\.){0,4096}\"|'(?:[^'\\\n]|\\.){0,4096}')"
+_GAP: Final = r"\s{0,32}"
+STRING: Final = r"(?<!\\)(?:\"(?:[^\"\\\n]|\\.){0,4096}\"|'(?:[^'\\\n]|\\.){0,4096}')"
 _HOME: Final = re.compile(
     r"(?:pathlib\.)?\bPath\.home\(\)"
-    r"|os\.path\.expanduser\(\s*[rbu]?['\"]~['\"]\s*\)"
-    r"|(?:os\.)?\benviron(?:\.get)?\s*[\[(]\s*['\"]HOME['\"][^\])\n]{0,80}[\])]"
-    r"|(?:os\.|System\.)?\bgetenv\(\s*['\"]HOME['\"][^)\n]{0,80}\)"
-    r"|process\.env(?:\.HOME\b|\[\s*['\"]HOME['\"]\s*\])"
-    r"|(?:require\(\s*['\"](?:node:)?os['\"]\s*\)|\bos)?\.?\bhomedir\(\)"
+    r"|os\.path\.expanduser\(\s{0,32}[rbu]?['\"]~['\"]\s{0,32}\)"
+    r"|(?:os\.)?\benviron(?:\.get)?\s{0,32}[\[(]\s{0,32}['\"]HOME['\"][^\])\n]{0,80}[\])]"
+    r"|(?:os\.|System\.)?\bgetenv\(\s{0,32}['\"]HOME['\"][^)\n]{0,80}\)"
+    r"|process\.env(?:\.HOME\b|\[\s{0,32}['\"]HOME['\"]\s{0,32}\])"
+    r"|(?:require\(\s{0,32}['\"](?:node:)?os['\"]\s{0,32}\)|\bos)?\.?\bhomedir\(\)"
     r"|\bDir\.home\b(?:\(\))?"
-    r"|\$?\bENV(?:\[\s*['\"]HOME['\"]\s*\]|\{\s*['\"]?HOME['\"]?\s*\}|\.fetch\(\s*['\"]HOME['\"]\s*\))"
-    r"|\$_(?:SERVER|ENV)\[\s*['\"]HOME['\"]\s*\]"
-    r"|\bENVIRON\[\s*['\"]HOME['\"]\s*\]"
+    r"|\$?\bENV(?:\[\s{0,32}['\"]HOME['\"]\s{0,32}\]|\{\s{0,32}['\"]?HOME['\"]?\s{0,32}\}|\.fetch\(\s{0,32}['\"]HOME['\"]\s{0,32}\))"
+    r"|\$_(?:SERVER|ENV)\[\s{0,32}['\"]HOME['\"]\s{0,32}\]"
+    r"|\bENVIRON\[\s{0,32}['\"]HOME['\"]\s{0,32}\]"
     r"|\bNSHomeDirectory\(\)"
 )
-_HOLE: Final = re.compile(r"[#$]?\{\s*(?:~|\$?([A-Za-z_]\w*))\s*\}")
+_HOLE: Final = re.compile(r"[#$]?\{\s{0,32}(?:~|\$?([A-Za-z_]\w*))\s{0,32}\}")
 _DOLLAR: Final = re.compile(r"\$([A-Za-z_]\w*)")
-_PREFIX: Final = re.compile(r"(?<![\w'\"])(?:[rR][bBfF]?|[bBfFuU][rR]?)(?=['\"])")
+_PREFIX: Final = re.compile(rf"({STRING})|(?<![\w'\"])(?:[rR][bBfF]?|[bBfFuU][rR]?)(?=['\"])")
+"""Whole strings too, so that what ends in one is not taken for the prefix of the next."""
 _SUM: Final = re.compile(
-    rf"({STRING})\s*(\+|\.\.?(?=\s*['\"])|/(?![/*])|(?<=['\"])[ \t]+(?=['\"]))\s*({STRING})"
+    rf"({STRING}){_GAP}(\+|\.\.?(?={_GAP}['\"])|/(?![/*])|(?<=['\"])[ \t]+(?=['\"])){_GAP}({STRING})"
 )
-_JOIN: Final = re.compile(rf"\b(?:join|joinpath|resolve)\(\s*({STRING}(?:\s*,\s*{STRING})*)\s*,?\s*\)")
+_JOIN: Final = re.compile(
+    rf"\b(?:join|joinpath|resolve)\({_GAP}({STRING}(?:{_GAP},{_GAP}{STRING})*){_GAP},?{_GAP}\)"
+)
 _CAST: Final = re.compile(
     r"\b(?:pathlib\.)?(?:Path|PurePath|PosixPath|str|String|os\.fspath|os\.path\.(?:expanduser|abspath|realpath|"
-    rf"normpath)|path\.(?:resolve|normalize)|File\.expand_path|Pathname\.new|fs\.realpathSync)\(\s*({STRING})\s*\)"
+    rf"normpath)|path\.(?:resolve|normalize)|File\.expand_path|Pathname\.new|fs\.realpathSync)\({_GAP}({STRING}){_GAP}\)"
 )
 _DECODED: Final = re.compile(
     rf"(?:\b(?:base64\.)?(?:standard_|urlsafe_)?b64decode|\batob|\bBuffer\.from|\bdecode_base64|\bbase64_decode)"
-    rf"\(\s*({STRING})\s*(?:,\s*['\"]base64['\"]\s*)?\)(?:\.(?:decode|toString)\([^)\n]{{0,20}}\))?"
+    rf"\({_GAP}({STRING}){_GAP}(?:,{_GAP}['\"]base64['\"]{_GAP})?\)(?:\.(?:decode|toString)\([^)\n]{{0,20}}\))?"
 )
 _HEX: Final = re.compile(
-    rf"\b(?:bytes\.fromhex|(?:binascii\.)?unhexlify)\(\s*({STRING})\s*\)(?:\.decode\([^)\n]{{0,20}}\))?"
+    rf"\b(?:bytes\.fromhex|(?:binascii\.)?unhexlify)\({_GAP}({STRING}){_GAP}\)(?:\.decode\([^)\n]{{0,20}}\))?"
 )
-_REVERSED: Final = re.compile(rf"({STRING})\s*\[\s*::\s*-1\s*\]|\b(?:strrev|reverse)\(\s*({STRING})\s*\)")
+_REVERSED: Final = re.compile(
+    rf"({STRING}){_GAP}\[{_GAP}::{_GAP}-1{_GAP}\]|\b(?:strrev|reverse)\({_GAP}({STRING}){_GAP}\)"
+)
 _ASSIGNED: Final = re.compile(
-    rf"(?:^|[;\n{{(,]|\b(?:my|our|local|const|let|var)\s)\s*[$@]?([A-Za-z_]\w*)\s*:?=\s*({STRING}|\d{{1,9}})\s*(?=[;\n,)}}]|\Z)"
+    rf"(?:^|[;\n{{(,]|\b(?:my|our|local|const|let|var)\s)[ \t]{{0,64}}[$@]?([A-Za-z_]\w*)"
+    rf"[ \t]{{0,64}}:?=[ \t]{{0,64}}({STRING}|\d{{1,9}})[ \t]{{0,64}}(?=[;\n,)}}]|\Z)"
 )
-_NAME: Final = re.compile(r"(?<![\w.$'\"])[$]?([A-Za-z_]\w*)\b(?!\s*(?:[-+*/.|]?=(?!=)|\())")
+_NAME: Final = re.compile(r"(?<![\w.$'\"])[$]?([A-Za-z_]\w*)\b(?!\s{0,32}(?:[-+*/.|]?=(?!=)|\())")
 _PARTS: Final = re.compile(STRING)
 _FOLDABLE: Final = re.compile(
-    r"['\"]\s*(?:[+/.{\[]|['\"])|[+/.]\s*['\"]|\bjoin|b64|atob|base64|fromhex|unhexlify|\bHOME\b|home|Path|[$#{]\{?\w+\}"
+    r"['\"]\s{0,32}(?:[+/.{\[]|['\"])|[+/.]\s{0,32}['\"]|\bjoin|b64|atob|base64|fromhex|unhexlify|\bHOME\b|home|Path|[$#{]\{?\w+\}"
 )
 
 
@@ -73,7 +80,7 @@ def fold(code: str) -> str:
     if "`" in code:
         code = re.sub(r"`([^`\"\n\\]{1,512})`", r'"\1"', code) if "${" in code else code
     code = _HOME.sub(_home, code)
-    code = _PREFIX.sub("", code)
+    code = _PREFIX.sub(lambda found: found[1] or "", code)
     code = _fill(code, {})
     known: dict[str, str] = {}
     for _ in range(3):

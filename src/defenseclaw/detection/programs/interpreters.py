@@ -85,36 +85,36 @@ _SPAWN: Final = re.compile(
 )
 _COMMAND_STRING: Final = re.compile(
     r"(?:os\.system|os\.popen|getoutput|getstatusoutput|execSync|\bexec|\bsystem|shell_exec|passthru|popen|os\.execute|"
-    r"do shell script|(?:run|call|Popen|check_output|check_call|spawnSync|spawn))\s*\(?\s*"
+    r"do shell script|(?:run|call|Popen|check_output|check_call|spawnSync|spawn))\s{0,32}\(?\s{0,32}"
     r"(?:f|r|b)?(\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*')"
 )
 _COMMAND_LIST: Final = re.compile(
-    r"(?:run|call|Popen|check_output|check_call|system|exec)\s*\(?\s*[\[(]((?:\s*['\"][^'\"\n]*['\"]\s*,?)+)"
+    r"(?:run|call|Popen|check_output|check_call|system|exec)\s{0,32}\(?\s{0,32}[\[(]((?:\s{0,32}['\"][^'\"\n]*['\"]\s{0,32},?)+)"
 )
-_SPAWNED: Final = re.compile(r"(?:^|[;\n{\[])\s*(?:spawn|exec|system)\s+([^;\n}\]]+)")
+_SPAWNED: Final = re.compile(r"(?:^|[;\n{\[])[ \t]{0,64}(?:spawn|exec|system)[ \t]{1,64}([^;\n}\]]+)")
 _COMMAND_WORDS: Final = re.compile(
-    r"\b(?:exec|system|spawn)\s+((?:['\"][^'\"\n]*['\"]\s*,\s*)+['\"][^'\"\n]*['\"])"
+    r"\b(?:exec|system|spawn)\s{1,32}((?:['\"][^'\"\n]*['\"]\s{0,32},\s{0,32})+['\"][^'\"\n]*['\"])"
 )
 _BACKTICKS: Final = re.compile(r"`([^`\n]{1,2048})`|(?:%x|qx)[{(\[/]([^})\]/\n]{1,2048})[})\]/]")
 _STRING: Final = re.compile(r"\"((?:[^\"\\\n]|\\.){1,512})\"|'((?:[^'\\\n]|\\.){1,512})'")
 _SOCKET: Final = re.compile(
     r"\bsocket\b|\bTCPSocket\b|fsockopen|net\.(?:connect|Socket|createConnection)|IO::Socket|http\.client|urllib|requests\.|"
-    r"\bfetch\s*\(|https?\.(?:get|request)|urlopen|Net::HTTP|open-uri|LWP|file_get_contents\s*\(\s*['\"]https?:|axios"
+    r"\bfetch\s{0,32}\(|https?\.(?:get|request)|urlopen|Net::HTTP|open-uri|LWP|file_get_contents\s{0,32}\(\s{0,32}['\"]https?:|axios"
 )
 _HOST_AND_PORT: Final = re.compile(
     r"(?:\"([\w.:-]{1,255})\"|'([\w.:-]{1,255})')\s{0,8},\s{0,8}['\"]?(\d{1,5})\b", re.ASCII
 )
 _ATTACH: Final = re.compile(
-    r"dup2|pty\.spawn|/bin/(?:ba|z|da)?sh|cmd\.exe|stdin\.pipe|spawn\(['\"](?:ba)?sh|exec\s*\{?['\"]/bin"
+    r"dup2|pty\.spawn|/bin/(?:ba|z|da)?sh|cmd\.exe|stdin\.pipe|spawn\(['\"](?:ba)?sh|exec\s{0,32}\{?['\"]/bin"
 )
 _FETCH: Final = re.compile(
-    r"urlopen|urlretrieve|requests\.(?:get|post|put)|\bfetch\s*\(|https?\.get|Net::HTTP\.get|LWP::Simple|open-uri|axios"
+    r"urlopen|urlretrieve|requests\.(?:get|post|put)|\bfetch\s{0,32}\(|https?\.get|Net::HTTP\.get|LWP::Simple|open-uri|axios"
 )
 _SEND: Final = re.compile(
-    r"requests\.(?:post|put|patch)|method['\"]?\s*[:=]>?\s*['\"](?:POST|PUT)|data\s*=|\.post\s*\(|Net::HTTP\.post|sendall|\.send\("
+    r"requests\.(?:post|put|patch)|method['\"]?\s{0,32}[:=]>?\s{0,32}['\"](?:POST|PUT)|data\s{0,32}=|\.post\s{0,32}\(|Net::HTTP\.post|sendall|\.send\("
 )
 _RUN_TEXT: Final = re.compile(
-    r"\b(?:exec|eval|compile|instance_eval|new Function|vm\.runIn\w+|loadstring|load)\b\s*[\s(]"
+    r"\b(?:exec|eval|compile|instance_eval|new Function|vm\.runIn\w+|loadstring|load)\b\s{0,32}[\s(]"
 )
 _DECODE: Final = re.compile(
     r"b64decode|base64|fromhex|unhexlify|atob|Buffer\.from\([^)]*['\"](?:base64|hex)|decode_base64|zlib|decompress|rot13|unpack|marshal\.loads|codecs\.decode|str_rot13|gzinflate"
@@ -124,7 +124,7 @@ _DELETE: Final = re.compile(
 )
 _TREE: Final = re.compile(r"rmtree|rm_r|rm_rf|rimraf|remove_tree|recursive")
 _WRITE: Final = re.compile(
-    r"['\"](?:w|wb|a|ab|w\+|a\+|x)['\"]|write_text|write_bytes|writeFile|appendFile|file_put_contents|File\.write|os\.rename|shutil\.(?:copy|move)|os\.replace|fs\.(?:rename|copyFile)|createWriteStream|\btruncate\b|>>?\s*['\"]"
+    r"['\"](?:w|wb|a|ab|w\+|a\+|x)['\"]|write_text|write_bytes|writeFile|appendFile|file_put_contents|File\.write|os\.rename|shutil\.(?:copy|move)|os\.replace|fs\.(?:rename|copyFile)|createWriteStream|\btruncate\b|>>?\s{0,32}['\"]"
     r"|\.touch\(|\.mkdir|mkdirs?\b|mkdirSync|symlink|link_to|hardlink|\bchmod\b|\bchown\b|os\.utime"
     r"|(?i:delete from|drop table|insert into|\bupdate \w+ set\b)"
 )
@@ -133,9 +133,9 @@ _READ: Final = re.compile(
     r"\bopen\b|read_text|read_bytes|readFile|File\.read|file_get_contents|IO\.read|Path\(|readlines|createReadStream|require\(|linecache|fileinput|copyfile|glob|readfile|io\.lines|fopen|\bfile\(|slurp|connect\("
 )
 _ENVIRON: Final = re.compile(
-    r"os\.environ(?!\s*(?:\[|\.get))|process\.env(?!\s*[.\[])|%ENV|\bENV\b(?!\s*\[)|getenv\(\s*\)|\$_ENV"
+    r"os\.environ(?!\s{0,32}(?:\[|\.get))|process\.env(?!\s{0,32}[.\[])|%ENV|\bENV\b(?!\s{0,32}\[)|getenv\(\s{0,32}\)|\$_ENV"
 )
-_OPEN_MODE: Final = re.compile(r"^\s*(?:\+?[<>]{1,2}\s*)")
+_OPEN_MODE: Final = re.compile(r"^\s{0,32}(?:\+?[<>]{1,2}\s{0,32})")
 """Perl's way of saying how to open a file, before its name."""
 OURS: Final = "defenseclaw"
 _OWN_CODE: Final = re.compile(
@@ -143,10 +143,10 @@ _OWN_CODE: Final = re.compile(
 )
 _OWN_CONTROL: Final = re.compile(r"\b(?:uninstall|teardown|disable|approve|allow|setup|restore|stop|patch)\b")
 _KILLS: Final = re.compile(
-    r"\b(?:os|process)\.kill\b|\.(?:kill|terminate|send_signal)\(|\bkill\s+['\"\d]|Process\.kill"
+    r"\b(?:os|process)\.kill\b|\.(?:kill|terminate|send_signal)\(|\bkill\s{1,32}['\"\d]|Process\.kill"
 )
 _FORKS: Final = re.compile(
-    r"fork\s*(?:\(\s*\))?\s*while\s+(?:fork|1|True)|loop\s*\{\s*fork|while\s*\(?\s*(?:1|True|true)\s*\)?\s*[:{]?\s*(?:os\.)?fork"
+    r"fork\s{0,32}(?:\(\s{0,32}\))?\s{0,32}while\s{1,32}(?:fork|1|True)|loop\s{0,32}\{\s{0,32}fork|while\s{0,32}\(?\s{0,32}(?:1|True|true)\s{0,32}\)?\s{0,32}[:{]?\s{0,32}(?:os\.)?fork"
 )
 _EFFECT_WORDS: Final = re.compile(
     r"\b(?:open|import|require|exec|eval|system|spawn|fork|unlink|socket|fetch|File|FileUtils|IO|Dir|Kernel|os|subprocess|shutil|"

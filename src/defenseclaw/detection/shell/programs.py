@@ -88,6 +88,8 @@ def absolute(path: str, cwd: str) -> str:
         return ""
     if path[0] != "/":
         path = cwd + "/" + path
+        if len(path) > MAX_PATH:
+            return ""
     out: list[str] = []
     for piece in path.split("/"):
         if piece == "..":
@@ -120,6 +122,8 @@ def program_by_glob(word: str) -> str:
     return word
 
 
+MAX_PATH = 4096
+"""Characters of a path that a relative one comes to; no system opens a longer one."""
 Builtin = Callable[["Programs", Draft, Shell, Site, "bytes | None"], "bytes | None"]
 
 

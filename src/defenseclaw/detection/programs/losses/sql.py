@@ -12,7 +12,7 @@ from typing import Final
 MAX_SQL: Final = 65536
 """Characters that are looked at."""
 
-_QUOTED: Final = re.compile(r"'[^']*(?:'|$)|--[^\n]*|/\*(?:[^*]|\*(?!/))*(?:\*/|$)|(?m:^\s*#[^\n]*)")
+_QUOTED: Final = re.compile(r"'[^']*(?:'|$)|--[^\n]*|/\*(?:[^*]|\*(?!/))*(?:\*/|$)|(?m:^[ \t]{0,64}#[^\n]*)")
 _STATEMENT_END: Final = re.compile(r";|\\g\b|\bgo\b(?=\s*$)", re.IGNORECASE | re.MULTILINE)
 _NAME: Final = r"(?:[\w.$\[\]`\"-]+)"
 _DATABASE: Final = re.compile(
@@ -30,7 +30,7 @@ _SCRATCH: Final = re.compile(
     r"^[\"`\[]?#?(?:te?mp|test|testing|scratch|sandbox|ci)(?:_|\b)|[_-](?:te?mp|old|bak|tests?|testing|testdb|ci)[\"`\]]?$",
     re.IGNORECASE,
 )
-_CHANGE: Final = re.compile(r"(?:^|\))\s*(?:delete\s+from\s|update\s[^;]{1,200}?\sset\s)", re.IGNORECASE)
+_CHANGE: Final = re.compile(r"(?:^|\))\s{0,64}(?:delete\s{1,64}from\s|update\s[^;]{1,200}?\sset\s)", re.IGNORECASE)
 """Of rows; at the start of a statement or after its ``WITH (…)``."""
 _CONDITION: Final = re.compile(
     r"\bwhere\b(?!\s+(?:true|1\s*=\s*1|1)\s*$)|\busing\b|\blimit\b|\bjoin\b", re.IGNORECASE
