@@ -115,8 +115,8 @@ class Machine:
 
 
 def command_of(size: int, seed: int) -> str:
-    """A harmless command line of about ``size`` bytes: a build step with many words."""
-    words = [f"cd packages/app{seed} && npm run build --"]
+    """A harmless command line of about ``size`` bytes: a build step of many words in one of fifty places."""
+    words = [f"cd packages/app{seed % 50} && npm run build --"]
     while len(" ".join(words)) < size:
         words.append(f"--define=feature_{len(words)}_{seed}=on")
     return " ".join(words)[:size]

@@ -182,7 +182,8 @@ def test_an_id_of_another_file_is_taken(folder):
     text = GOOD.replace("MY-RULE", "CMD-RM-RF")
     write(folder, text, name="cmd-rm-rf")
     said = refusal(folder)
-    assert said.startswith("mine/cmd-rm-rf.yaml:6: CMD-RM-RF: this id is taken (rules/command/cmd-rm-rf.yaml:")
+    taken = "mine/cmd-rm-rf.yaml:6: CMD-RM-RF: this id is taken (rules/command/cmd-rm-rf.yaml:"
+    assert said.startswith(taken)
 
 
 def test_values_never_appear_in_errors_of_documents(folder):

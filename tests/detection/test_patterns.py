@@ -89,3 +89,33 @@ def test_patterns_that_together_need_too_much_memory_are_refused(monkeypatch):
     monkeypatch.setattr(patterns, "SET_MEMORY_BYTES", 20_000)
     with pytest.raises((PackError, re2.error)):
         PatternSet([(f"R{n}", rf"foo{n}[a-z]{{20,40}}\b") for n in range(60)])
+
+
+# What the set leaves uncounted; spans() counts
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("k[a-f]{32}", "k" + "a" * 32),
+        ("k[a-f]{2,200}z", "k" + "ab" * 100 + "z"),
+        ("k[a-f]{30,}z", "k" + "a" * 90 + "z"),
+        ("k.{0,300}?z", "k" + "." * 300 + "z"),
+        (r"k[\]{40}]{30}", "k" + "]{40}" * 6),
+        (r"k\{40\}", "k{40}"),
+        (r"k\x{1f600}{30}", "k" + "\U0001f600" * 30),
+        (r"k(?:[a-c]{26}-){2}", "k" + ("abc" * 8 + "ab-") * 2),
+    ],
+)
+def test_what_is_counted_far_is_found_with_its_exact_place(source, text):
+    found = PatternSet([("A", source)])
+    assert spans(found, f"- {text} -", "A") == [(2, 2 + len(text))]
+
+
+def test_a_count_not_reached_is_no_place_even_where_the_set_hits():
+    found = PatternSet([("A", "k[a-f]{32}")])
+    assert spans(found, "k" + "a" * 31, "A") == []
+
+
+def test_small_counts_already_rule_a_text_out():
+    assert PatternSet([("A", r"\b\d{3}-\d{4}\b")]).matching("12-3456") == {}

@@ -81,6 +81,12 @@ def test_context_of_social_security_numbers(text, valid):
     assert accepts("ssn", text.format("512-34-6789"), "512-34-6789") is valid
 
 
+@pytest.mark.parametrize("value", ["111-22-3333", "444-55-6666"])
+def test_the_shape_of_a_number_is_none(value):
+    assert is_ssn(value)
+    assert not accepts("ssn", f"SSN: {value}", value)
+
+
 def test_bare_numbers_need_more_than_company():
     assert not accepts("ssn-bare", "512346789 513346789", "512346789")
     assert accepts("ssn-bare", "ssn 512346789", "512346789")
@@ -113,6 +119,19 @@ def test_cards_in_text(frame):
 def test_parts_of_longer_things_are_no_cards(frame):
     number = expand("{{card:4}}")
     assert not accepts("card", frame.format(number), number)
+
+
+@pytest.mark.parametrize("frame", ["0a1f {}", "{} 77c0", "1024-{}-2048"])
+def test_rows_of_a_dump_are_no_cards(frame):
+    grouped = expand("{{grouped:{{card:4}}}}")
+    assert accepts("card", grouped)
+    assert not accepts("card", frame.format(grouped), grouped)
+
+
+def test_groups_that_repeat_are_no_card():
+    grouped = "4002 4002 4002 4002"
+    assert luhn(digits_of(grouped))
+    assert not accepts("card", grouped)
 
 
 @pytest.mark.parametrize("country", ["DE", "PL"])

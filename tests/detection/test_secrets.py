@@ -294,7 +294,9 @@ def test_what_somebody_chose_is_no_throwaway(value: str):
     assert not is_throwaway(value)
 
 
-@pytest.mark.parametrize("value", ["accessTokenExpiresIn2Days", "correct-horse-battery", "RESET_PASSWORD_FORM"])
+@pytest.mark.parametrize(
+    "value", ["accessTokenExpiresIn2Days", "correct-horse-battery", "RESET_PASSWORD_FORM"]
+)
 def test_identifiers_are_phrases(value: str):
     assert is_phrase(value)
 

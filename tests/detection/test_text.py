@@ -273,3 +273,55 @@ def test_every_span_of_every_view_lies_inside_the_subject(value: Any):
         for start in range(0, len(each.text), 3):
             begin, finish = each.original(start, min(start + 5, len(each.text)))
             assert 0 <= begin <= finish <= len(scanned.text)
+
+
+# Only the stretches around what is written differently are read again
+
+WIDE = str.maketrans({letter: chr(ord(letter) + 0xFEE0) for letter in "abcdefghijklmnopqrstuvwxyz"})
+PADDING = "quite ordinary words on a line\n" * 200
+
+
+def test_far_from_anything_foldable_nothing_is_read_again():
+    scanned = subject_of(f"{PADDING}one {'two'.translate(WIDE)} three\n{PADDING}")
+    normalized = view(scanned, "normalized")
+
+    assert "one two three" in normalized.text
+    assert len(normalized.text) < 4 * text.STRETCH < len(scanned.text)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("secret".translate(WIDE), "secret"),
+        ("s\\u0065cret", "secret"),
+        ("se\u200bcret", "secret"),
+        ("s%65cret", "secret"),
+    ],
+)
+@pytest.mark.parametrize("place", [0, 1, text.STRETCH - 3, text.STRETCH, 3 * text.STRETCH - 1])
+def test_a_span_of_a_stretch_maps_to_its_writing(written: str, read: str, place: int):
+    before = PADDING[:place].rstrip() + " "
+    scanned = subject_of(f"{before}{written} {PADDING}{written} {PADDING}")
+    normalized = view(scanned, "normalized")
+    first, last = normalized.text.index(read), normalized.text.rindex(read)
+
+    for found in (first, last):
+        begin, finish = normalized.original(found, found + len(read))
+        assert scanned.text[begin:finish] == written
+    assert first < last
+
+
+def test_a_word_at_the_cut_of_a_stretch_stays_whole_or_stays_out():
+    words = " ".join(f"word{number:04d}" for number in range(2000))
+    middle = len(words) // 2
+    scanned = subject_of(words[:middle] + " \N{FULLWIDTH LATIN SMALL LETTER X} " + words[middle:])
+    whole = set(scanned.text.split()) | {"x", "~"}
+
+    assert set(view(scanned, "normalized").text.split()[:-1]) <= whole
+
+
+def test_the_readings_of_a_subject_are_made_once():
+    scanned = subject_of(f"{'one'.translate(WIDE)} {base64.b64encode(SECRET.encode() * 3).decode()}")
+
+    assert [id(each) for each in views(scanned)] == [id(each) for each in views(scanned)]
+    assert len(list(views(scanned))) == 3

@@ -1,11 +1,12 @@
 """All patterns of a pack in one pass over a text.
 
-One RE2 set says which patterns may occur; only those are searched again for their places. RE2 is linear in the
-text whatever the pattern. A set whose automaton exceeds its memory answers "nothing found"; a pattern that
-always matches stands in every set to tell that failure from a clean text.
+One RE2 set says which patterns may occur; only those are searched again for their places. RE2 is linear in
+the text whatever the pattern. A set whose automaton exceeds its memory answers "nothing found"; a pattern
+that always matches stands in every set to tell that failure from a clean text.
 
-The set does not count far: to know that a word has 32 characters its automaton needs a state for each of them,
-times what else may be going on there, and building states is what a text costs that was never seen before.
+The set does not count far: to know that a word has 32 characters its automaton needs a state for each of
+them, times what else may be going on there, and building states is what a text costs that was never seen
+before.
 
 Source: ``DESIGN.md`` §4 "Patterns".
 """

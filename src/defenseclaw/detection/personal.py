@@ -65,7 +65,8 @@ _SSN_COLUMN: Final = re.compile(
     re.IGNORECASE,
 )
 _ABOUT: Final = re.compile(
-    r"\b(?:hash(?:es|ed)?|digest|examples?|samples?|placeholder|schema|format|regexp?|pattern|mask(?:ed)?|fake|dummy)\b",
+    r"\b(?:hash(?:es|ed)?|digest|examples?|samples?|placeholder|schema|format|regexp?|pattern|mask(?:ed)?"
+    r"|fake|dummy)\b",
     re.IGNORECASE,
 )
 _STEMS: Final = (
@@ -189,7 +190,8 @@ def _card(match: str, text: str, start: int, end: int) -> bool:
     groups = _NOT_DIGIT.split(match)
     is_repetitive = len(groups) > 2 and len(set(groups)) < len(groups) - 1
     is_sample = digits in _TEST_CARDS or digits.startswith(_TEST_ISSUERS) or is_sequence(digits)
-    in_a_table = _GROUP_BEFORE.search(text, max(0, start - 6), start) or _GROUP_AFTER.match(text, end, end + 6)
+    follows = _GROUP_BEFORE.search(text, max(0, start - 6), start) is not None
+    in_a_table = follows or _GROUP_AFTER.match(text, end, end + 6) is not None
     return not (is_sample or is_repetitive or in_a_table)
 
 
@@ -247,7 +249,8 @@ def _iban(match: str, text: str, start: int, end: int) -> bool:
 # Telephone, e-mail, dates, records ------------------------------------------------------------------------
 
 _EXAMPLE_DOMAIN: Final = re.compile(
-    r"(?:^|\.)(?:example(?:\.(?:com|org|net|edu))?|test|invalid|localhost|local|(?:domain|company|email)\.com)$"
+    r"(?:^|\.)(?:example(?:\.(?:com|org|net|edu))?|test|invalid|localhost|local|(?:domain|company"
+    r"|email)\.com)$"
 )
 
 
@@ -363,7 +366,8 @@ def _kind_of(column: str) -> str:
 
 
 _MEMBER: Final = re.compile(
-    r"\\?[\"']?(ssn|social_?security(?:_?(?:number|no))?|(?:credit|debit)_?card(?:_?(?:number|no))?|card_?(?:number|no)"
+    r"\\?[\"']?(ssn|social_?security(?:_?(?:number|no))?|(?:credit|debit)_?card(?:_?(?:number|no))?"
+    r"|card_?(?:number|no)"
     r"|account_?(?:number|no)|routing(?:_?(?:number|no))?)\\?[\"']?\s*[:=]\s*\\?[\"']?"
     r"(\d[\d -]{4,22}\d)(?![\w.])",
     re.IGNORECASE,

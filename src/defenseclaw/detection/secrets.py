@@ -28,20 +28,22 @@ MAX_JWT_PART_CHARS: Final = 16 * 1024
 
 # Samples and placeholders ---------------------------------------------------------------------------------
 
-_PUBLIC_SAMPLES = frozenset(
-    (
-        "iosfodnn7example wjalrxutnfemik7mdengbpxrficyexamplekey"
-        " kd94hf93k423kf44 nnch734d00sl2jdk hh5s93j4hdidpola hdhd0244k9j7ao03 pfkkdhi9sl3r4s00 dpf43f3p2l4k3l03"
-        " ad180jjd733klru7 9djdj82h48djs9d2 kkk9d7dh3k39sjv7 jd83jd92dhsh93js s6bhdrkqt3 gx1fbat3bv 7fjfp0zbr1ktdrbnfvdmiw"
-        " 2yotnfzfejr1zcsicmwpaa tgzv3jokf0xg5qx2tlkwia czzcagrsa3f0mzpnwdfmqmf0m2jw mf9b5f41jqm slav32hkkg splxlobezqqybys6wxsbia"
-    ).split()
-)
+_PUBLIC_SAMPLES = frozenset((
+    "iosfodnn7example", "wjalrxutnfemik7mdengbpxrficyexamplekey",
+    "kd94hf93k423kf44", "nnch734d00sl2jdk", "hh5s93j4hdidpola", "hdhd0244k9j7ao03", "pfkkdhi9sl3r4s00",
+    "dpf43f3p2l4k3l03", "ad180jjd733klru7", "9djdj82h48djs9d2", "kkk9d7dh3k39sjv7", "jd83jd92dhsh93js",
+    "s6bhdrkqt3", "gx1fbat3bv", "7fjfp0zbr1ktdrbnfvdmiw", "2yotnfzfejr1zcsicmwpaa", "tgzv3jokf0xg5qx2tlkwia",
+    "czzcagrsa3f0mzpnwdfmqmf0m2jw", "mf9b5f41jqm", "slav32hkkg", "splxlobezqqybys6wxsbia",
+))  # fmt: skip
 """Values of documentation, compact: the AWS manuals, RFC 5849, RFC 6749, RFC 6750, OpenID Connect."""
 
 _PLACEHOLDER_WORDS = re.compile(
-    r"example|placeholder|changeme|replace(?:me|with|this)|your(?:own|api|auth|access|secret|private|token|key|pass)"
-    r"|(?:token|key|secret|password)(?:goes)?here|dummy|fake(?:token|key|secret|api|value)|insert(?:your|the|key)"
-    r"|nota?real|^(?:my|the|test)?(?:secret|api|access|auth)?(?:key|token|secret)\d{0,4}$|sample(?:key|token|secret)|redacted|xxxx|yourvalue|mysecret(?:key|token)"
+    r"example|placeholder|changeme|replace(?:me|with|this)|your(?:own|api|auth|access|secret|private|token"
+    r"|key|pass)"
+    r"|(?:token|key|secret|password)(?:goes)?here|dummy|fake(?:token|key|secret|api|value)|insert(?:your|the"
+    r"|key)"
+    r"|nota?real|^(?:my|the|test)?(?:secret|api|access|auth)?(?:key|token|secret)\d{0,4}$|sample(?:key|token"
+    r"|secret)|redacted|xxxx|yourvalue|mysecret(?:key|token)"
 )
 _NOT_ALNUM = re.compile(r"[\W_]+", re.ASCII)
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -56,7 +58,8 @@ _TEMPLATE = re.compile(
 _RARE_LETTERS = frozenset("jqxzkvw")
 
 _PREFIX = re.compile(
-    r"(?:sk-ant-(?:api|admin|oat|ort|sid)?\d{0,2}-?|sk-(?:proj|svcacct|admin|or-v1|None)-|sk-|[sr]k_(?:live|test)_"
+    r"(?:sk-ant-(?:api|admin|oat|ort|sid)?\d{0,2}-?|sk-(?:proj|svcacct|admin|or-v1|None)-|sk-|[sr]k_(?:live"
+    r"|test)_"
     r"|gh[pousr]_|github_pat_|gl[a-z]{2,9}-(?:t\d-)?|GR1348941|AIza|GOCSPX-|ya29\."
     r"|xox[a-z](?:\.xox[a-z])?-|xapp-\d-|npm_|pypi-(?:AgEIcHlwaS5vcmc|AgENdGVzdC5weXBpLm9yZw)?|SG\.|SK"
     r"|A(?:KIA|GPA|IDA|ROA|IPA|NPA|NVA|SIA))"
@@ -99,15 +102,21 @@ def is_template(value: str) -> bool:
 
 
 _SAMPLE_WORDS: Final = (
-    "administrator password passphrase passwd pass pwd secret secure credentials credential testing tester tests"
+    "administrator password passphrase passwd pass pwd secret secure credentials credential testing tester"
+    " tests"
     " test username user admin root guest demo sample example default dummy fake mock stub localhost local"
-    " development developer develop dev staging production prod changeme changeit change please replace insert"
-    " placeholder redacted undefined hidden null none todo wrong incorrect correct right good bad valid invalid"
-    " some any other another new old current super strong weak simple long short enough random plain hashed hash"
+    " development developer develop dev staging production prod changeme changeit change please replace"
+    " insert"
+    " placeholder redacted undefined hidden null none todo wrong incorrect correct right good bad valid"
+    " invalid"
+    " some any other another new old current super strong weak simple long short enough random plain hashed"
+    " hash"
     " token keys key api app auth jwt session cookie client server service database data postgresql postgres"
-    " mysql mariadb redis mongodb mongo rabbitmq elasticsearch elastic kafka minio grafana keycloak django flask"
+    " mysql mariadb redis mongodb mongo rabbitmq elasticsearch elastic kafka minio grafana keycloak django"
+    " flask"
     " laravel rails express spring docker compose hello world foo bar baz qux abcdef abcd abc xyz qwertyuiop"
-    " qwerty asdfgh asdf zxcvbn letmein welcome signup login horse battery staple hunter alice bob charlie eve"
+    " qwerty asdfgh asdf zxcvbn letmein welcome signup login horse battery staple hunter alice bob charlie"
+    " eve"
     " john jane doe acme here value string text email name account your this that very not the for and with"
     " super safe safest real mine my me is it no of to at on in an a b c x"
 )
@@ -134,7 +143,7 @@ def is_throwaway(value: str) -> bool:
 
 
 def _encoded_words(value: str) -> str:
-    """Return what ``value`` holds in base64, in lower case without white space; empty if it is no plain text."""
+    """Return the plain text that ``value`` holds in base64, in lower case without white space, if any."""
     if len(value) < 8 or len(value) % 4:
         return ""
     try:
@@ -261,15 +270,16 @@ _NAMES_SOMETHING_ELSE = frozenset((
     "uri", "url", "path", "file", "dir", "name", "type", "class", "version", "length", "size", "count",
     "min", "max", "format", "regex", "pattern", "policy", "field", "label", "hint", "help", "title", "text",
     "message", "prompt", "placeholder", "env", "var", "prefix", "suffix", "ref", "arn", "expiry", "expires",
-    "encryption", "method", "hasher", "hashers", "backend", "validator", "validators", "validation", "reset",
-    "expiration", "lifetime", "age", "days", "hours", "minutes", "seconds", "timeout", "interval", "required",
-    "enabled", "disabled", "visible", "visibility", "input", "box", "form", "page", "view", "screen", "dialog",
-    "modal", "button", "icon", "class", "strength", "rule", "requirement", "history", "callback", "command",
-    "cmd", "fd", "model", "budget", "limit", "usage", "cost", "parser", "lexer", "stream", "list", "map",
-    "array", "mask", "style", "color", "colour", "manager", "service", "factory", "builder", "component",
-    "controller", "repository", "test", "tests", "spec", "mock", "in", "at", "ttl", "endpoint", "selector", "header", "param", "scope", "schema", "error", "column",
-    "index", "enum", "const", "code", "strategy", "handler", "provider", "location", "source", "algorithm",
-    "encoding", "mode", "kind", "property", "option", "alias", "rotation", "manager", "store",
+    "encryption", "method", "hasher", "hashers", "backend", "validator", "validators", "validation",
+    "reset", "expiration", "lifetime", "age", "days", "hours", "minutes", "seconds", "timeout", "interval",
+    "required", "enabled", "disabled", "visible", "visibility", "input", "box", "form", "page", "view",
+    "screen", "dialog", "modal", "button", "icon", "class", "strength", "rule", "requirement", "history",
+    "callback", "command", "cmd", "fd", "model", "budget", "limit", "usage", "cost", "parser", "lexer",
+    "stream", "list", "map", "array", "mask", "style", "color", "colour", "manager", "service", "factory",
+    "builder", "component", "controller", "repository", "test", "tests", "spec", "mock", "in", "at", "ttl",
+    "endpoint", "selector", "header", "param", "scope", "schema", "error", "column", "index", "enum",
+    "const", "code", "strategy", "handler", "provider", "location", "source", "algorithm", "encoding",
+    "mode", "kind", "property", "option", "alias", "rotation", "store",
 ))  # fmt: skip
 """Last words of names that hold a word like *token* and yet no secret: ``token_type``, ``secretArn``."""
 _PUBLIC_NAMES = ("publickey", "publickeytoken")
@@ -282,8 +292,10 @@ _MAX_LITERAL_CHARS = 200
 _UUID = re.compile(r"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _KEBAB = re.compile(r"[a-z]+[0-9]*(?:-[a-z0-9]+)+")
 _OF_A_VENDOR = re.compile(
-    rf"(?!SK){_PREFIX.pattern}|hf_|gsk_|xai-|pplx-|dapi|do[opr]_v1_|shp(?:at|ca|pa|ss)_|sq0[a-z]{{3}}-|EAAA|ntn_"
-    r"|lin_api_|glsa_|hv[sbr]\.|sbp_|pul-|dckr_pat_|rubygems_|ops_eyJ|AT[AC]TT|sntry[us]_|NRAK-|PMAK-|rdme_|pnu_"
+    rf"(?!SK){_PREFIX.pattern}|hf_|gsk_|xai-|pplx-|dapi|do[opr]_v1_|shp(?:at|ca|pa|ss)_|sq0[a-z]{{3}}-|EAAA"
+    rf"|ntn_"
+    r"|lin_api_|glsa_|hv[sbr]\.|sbp_|pul-|dckr_pat_|rubygems_|ops_eyJ|AT[AC]TT|sntry[us]_|NRAK-|PMAK-|rdme_"
+    r"|pnu_"
     r"|AKCp|cmVmd|eyJ"
 )
 """Beginnings that another rule knows the form of: a value that has not that form is a sample or broken."""
@@ -441,8 +453,8 @@ _RESERVED: Final = re.compile(r"(?i)(?:^|\.)example(?:\.(?:com|org|net))?$|\.(?:
 def _connection_password(match: str, text: str, start: int, end: int) -> bool:
     """A weak password is a real one, unless it opens nothing but a container on this machine.
 
-    References to variables, the slots of manuals (``user:password``) and stand-in hosts are refused, and so are
-    throwaway passwords for hosts on this machine or in its own container network, and for reserved names.
+    References to variables, the slots of manuals (``user:password``) and stand-in hosts are refused, and so
+    are throwaway passwords for hosts on this machine or in its container network, and for reserved names.
     """
     found = _AFTER_PASSWORD.match(text, end)
     host = found[1].lower() if found else ""
@@ -458,7 +470,8 @@ def _connection_password(match: str, text: str, start: int, end: int) -> bool:
 
 
 _SAMPLE_CLAIM: Final = re.compile(
-    r"(?i)^(?:payload|world|bar|value)$|\bjohn doe\b|\bjane doe\b|^1234567890$|[@.]example(?:\.|$)|\blocalhost\b|-demo$|^(?:test|demo|sample)\b"
+    r"(?i)^(?:payload|world|bar|value)$|\bjohn doe\b|\bjane doe\b|^1234567890$|[@.]example(?:\.|$)"
+    r"|\blocalhost\b|-demo$|^(?:test|demo|sample)\b"
     r"|^(?:user|test|alice|bob|admin)@(?:test|acme|mail|email|local)\."
 )
 

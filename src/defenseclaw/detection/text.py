@@ -332,7 +332,7 @@ def fold(text: str, utf8: bytes | None = None) -> View | None:
 
 
 STRETCH: Final = 1024
-"""Characters in which something foldable is looked for at a time; as many on each side of it are read anew."""
+"""Characters in which something foldable is looked for at a time; as many on each side are read anew."""
 _CUT: Final = "\n~ "
 """Stands between two stretches, so that neither a token nor a sentence seems to begin where one was cut."""
 

@@ -14,7 +14,7 @@ import re2
 _LINE: Final = 240
 """Characters of the line before and after a phrase in which its quotation marks are looked for."""
 _LONG_LINE: Final = 1500
-"""Characters back to the beginning of a line: cut earlier, an opening mark would be taken for a closing one."""
+"""Characters back to the start of a line; an earlier cut takes a mark for the wrong one of a pair."""
 _TOPIC: Final = 300
 """Characters around a phrase that say what the text is about."""
 
@@ -144,7 +144,8 @@ _VOID: Final = re.compile(r"(?i)<(?:input|img|br|hr|meta|link|source|col|wbr)\b[
 
 
 _TELLS_OF: Final = re2.compile(
-    r"(?i)\b(?:stor(?:y|ies)|novel|poem|essay|article|film|movie|scene|chapter|book|song|paper|lecture|character)"
+    r"(?i)\b(?:stor(?:y|ies)|novel|poem|essay|article|film|movie|scene|chapter|book|song|paper|lecture"
+    r"|character)"
     r" (?:about|on|where|in which|of|that|called|named)\b[^.!?\n]{0,30}$"
 )
 
@@ -156,7 +157,8 @@ def is_told_of(text: str, start: int) -> bool:
 
 _LIST_ITEM: Final = re.compile(r"\s*(?:[-*+•·|]|\d+[.)])\s*(?:\[[ xX]\]\s*)?(?:\w+:\s*)?[\"“'`]?$")
 _SPEAKER: Final = re.compile(
-    r"(?i)(?:^|[\s|*_>#-])(?:users?|customers?|humans?|you|examples?|e\.g\.|prompts?|quer(?:y|ies)|questions?|requests?"
+    r"(?i)(?:^|[\s|*_>#-])(?:users?|customers?|humans?|you|examples?|e\.g\.|prompts?|quer(?:y|ies)|questions?"
+    r"|requests?"
     r"|inputs?|triggers?|try|ask|asks|say|says|q)\b[*_`]*\s*(?:\([^)\n]*\)\s*)?[:→>-]?[*_`]*\s*[\"“'`]?$"
 )
 _LABEL_CHARS: Final = 48
@@ -176,7 +178,7 @@ def is_sample_request(text: str, start: int, end: int) -> bool:
     lead = text[line:at]
     if _WHEN.match(text[at : at + 40]) or _CHANGED_FILE.fullmatch(lead):
         return True
-    if mark == ">" and 0 <= text.find("</", at, at + _LABEL_CHARS):
+    if mark == ">" and text.find("</", at, at + _LABEL_CHARS) >= 0:
         return True
     if mark not in _QUOTES and text[at : at + 1] not in _QUOTES:
         return False
@@ -187,11 +189,13 @@ def is_sample_request(text: str, start: int, end: int) -> bool:
         return True
     if opening == "'":  # an apostrophe ends it anywhere
         return False
-    return 0 <= close - at <= _LABEL_CHARS and text[close - 1 : close] not in ".!" and "\n" not in text[at:close]
+    label = text[at:close] if 0 <= close - at <= _LABEL_CHARS else ""
+    return bool(label) and label[-1] not in ".!" and "\n" not in label
 
 
 _WHEN: Final = re.compile(
-    r"(?i)(?:use|run|check|add|get|read) (?:\w+ )?(?:when|if|this when|it when|in case|whenever)\b|make (?:sure|certain)\b"
+    r"(?i)(?:use|run|check|add|get|read) (?:\w+ )?(?:when|if|this when|it when|in case|whenever)\b|make"
+    r" (?:sure|certain)\b"
 )
 _CHANGED_FILE: Final = re.compile(r"\s*[-*+] ?[\w./, {}()*-]*(?:[./]\w+|\([\w, :.*-]+\)):\s*$")
 """The beginning of an entry of a change log, whose authors speak of themselves."""

@@ -2,8 +2,8 @@
 
 The signals' own patterns are many and span sentences, so an automaton for all of them at once would be built
 anew by every text. This is a superset of what they need to get anywhere, in two steps: one small pattern of
-short phrases, whose automaton is soon complete, and around each place of it the cues that such a phrase may be
-part of. Most texts hold nothing of either.
+short phrases, whose automaton is soon complete, and around each place of it the cues that such a phrase may
+be part of. Most texts hold nothing of either.
 """
 
 # ruff: noqa: RUF001 - letters of other scripts are what is looked for
@@ -156,7 +156,8 @@ _CUES: Final = (
     r"(?:keep|kept|hide|hidden|conceal|concealed) (?:\w+ ){0,4}?(?:from|secret|hidden|confidential"
     r"|between us)"
     r"|(?:user|human|owner|customer|client|anyone|nobody) (?:must|should|may|does|will|can|need"
-    r"|shall) ?(?:not|n't|never)|(?:tell|inform|notify|alert) no|say nothing|keep (?:quiet|silent)|(?:not|n't) (?:ask|wait)"
+    r"|shall) ?(?:not|n't|never)|(?:tell|inform|notify|alert) no|say nothing|keep (?:quiet|silent)|(?:not"
+    r"|n't) (?:ask|wait)"
     r" ",
     # ties to the task, runs without asking, claims
     r"(?:before|prior to|in order to|after|to continue|to proceed|to go on|to resume)\s"
@@ -186,7 +187,8 @@ _CUES: Final = (
     r" (?:of|from|in) (?:your|the system) |(?:initiali[sz]ation|startup|bootstrap|pre-?conversation) (?:text"
     r"|message|prompt|instruct)|what['’]s (?:written|said|at the|above|before)|system message"
     r"|(?:instruct\w*|guidelines|rules|prompt|directives|orders|restrictions|guidance) (?:that |which )?you "
-    r"(?:\w+ )?(?:were|follow|obey|got|received|have|use|operate|given|are)|(?:freed|exempt|released) from|bound by"
+    r"(?:\w+ )?(?:were|follow|obey|got|received|have|use|operate|given|are)|(?:freed|exempt|released) from"
+    r"|bound by"
     r"|(?:never|n't|n’t|no longer) (?:happened|exist|appl)",
     # other languages
     (
@@ -201,7 +203,8 @@ _CUES: Final = (
         r"|zignor|ignoruj|zapomn|pomiń|odrzuć|zaborav|zanemar|zapomeň|\bglem |glöm|ignorera|unohda"
         r"|uită|felejtsd|hagyd"
         r"|talimat|yönerge|komut|игнор|забудь|отбрось|не обращай|не следуй|отмени|пренебр|忽略|无视|無視|忘记"
-        r"|忘記|忘掉|不要|抛弃|丢弃|跳过|取消|これまで|以前|上記|今まで|すべて|全て|あなた|이전|앞의|위의|지금까지|기존|모든"
+        r"|忘記|忘掉|不要|抛弃|丢弃|跳过|取消|これまで|以前|上記|今まで|すべて|全て|あなた|이전|앞의|위의"
+        r"|지금까지|기존|모든"
         r"|تجاهل|انس|لا تتبع|पिछले|पहले|सभी|ऊपर|bỏ qua|quên|abaikan|lupakan|αγν|ξέχασ|ξεχάσ|התעלם|שכח"
         r"|zeige?n? |dein\w{0,2} (?:system|prompt)|deine |deinen |drucken|obige|wie lautet|verrat"
         r"|muéstra|muestra|revela|tu prompt|tus instr|affiche|montre|révèl|répète|message système|ton"
@@ -216,8 +219,10 @@ _CUES: Final = (
         r" avisar"
         r"|à partir de maintenant|désormais|je bent nu|doe alsof|vanaf nu|jesteś teraz|od teraz|udawaj"
         r"|これから|今から|忘れ|前の(?:指示|命令)|이제부터|지금부터|이제 |앞으로"
-        r"|システムプロンプト|あなたの|시스템 ?프롬프트|提示词|你的(?:系统|指令|提示|设定)|systeemprompt|\bjouw |swój |swoje |twój "
-        r"|assistente (?:di |de )?ia|ai-assistent|asystenc|ассистент|ии-|助手|アシスタント|エージェント|어시스턴트|에이전트"
+        r"|システムプロンプト|あなたの|시스템 ?프롬프트|提示词|你的(?:系统|指令|提示|设定)|systeemprompt"
+        r"|\bjouw |swój |swoje |twój "
+        r"|assistente (?:di |de )?ia|ai-assistent|asystenc|ассистент|ии-|助手|アシスタント|エージェント"
+        r"|어시스턴트|에이전트"
         r"|wyślij|prześlij|przekaż|\bstuur |отправь|перешли|发送|发给|转发|送信|転送|보내|전송"
         r"|senza informar|senza avvisar|zonder |nic mu|не говори|не сообщай|不要告诉|知らせない|알리지"
         r"|schauspieler|aus der figur|bevor du|bevor sie|antes de |avant de |das ist erledigt|das"
@@ -259,7 +264,8 @@ _TRIGGERS: Final = (
         r" message|your (?:thoughts|knowledge|memor|beliefs|head|mind|secret|password|passphrase|flag)"
         r"|text above|above text|everything|words above|sentences? (?:above|before)|(?:line|message|text"
         r"|conversation) (?:above|verbatim)|verbatim|anything (?:above|before|you)|what(?:'s| is| was) "
-        r"(?:written |said )?(?:above|before)|the above(?: [abd-z]| co[mn]|[^ ])|secret (?:pass|word|phrase|key)"
+        r"(?:written |said )?(?:above|before)|the above(?: [abd-z]| co[mn]|[^ ])|secret (?:pass|word|phrase"
+        r"|key)"
         r"|you (?:were|have"
         r" been) (?:told|instructed|given|asked)"
         r"|[\"“']you are\b|instead,? (?:do|follow|perform|tell|answer|obey)|(?:follow|obey) (?:these|this"
@@ -269,7 +275,8 @@ _TRIGGERS: Final = (
     ),
     _Trigger(
         r"initiali[sz]ation (?:text|message)|startup (?:text|message)|guidance you|what['’]s written"
-        r"|(?:freed|exempt|released) from|bound by|(?:never|n't|n’t|no longer) (?:happened|appl)|guidelines you",
+        r"|(?:freed|exempt|released) from|bound by|(?:never|n't|n’t|no longer) (?:happened|appl)|guidelines"
+        r" you",
         (0, 1, 4, 6, 8, 22),
     ),
     # takes limits away

@@ -216,15 +216,21 @@ REVEAL: Final = (
     r"(?:покажи|выведи|раскрой|повтори|назови)(?:те)?[^.!?\n]{0,40}?(?:системн[а-я]{1,3} (?:промпт"
     r"|инструкци|сообщени)|сво[а-яё]{1,2} "
     r"(?:промпт|инструкци))",
-    r"(?:显示|告诉我|输出|重复|打印|透露|泄露)[^。\n]{0,12}?(?:系统提示|系統提示|你的(?:提示词|初始指令|指令))",
-    r"你的(?:系统|初始|隐藏|完整)?(?:提示词|提示|指令|设定)[^。\n]{0,12}?(?:输出|显示|告诉|打印|发给|说出|重复|泄露)",
-    r"(?:システムプロンプト|初期(?:指示|プロンプト)|あなたの(?:指示|命令|プロンプト|設定))[^。\n]{0,16}?(?:表示|出力|教え|見せ|繰り返"
+    r"(?:显示|告诉我|输出|重复|打印|透露|泄露)[^。\n]{0,12}?(?:系统提示|系統提示|你的(?:提示词|初始指令"
+    r"|指令))",
+    r"你的(?:系统|初始|隐藏|完整)?(?:提示词|提示|指令|设定)[^。\n]{0,12}?(?:输出|显示|告诉|打印|发给|说出"
+    r"|重复|泄露)",
+    r"(?:システムプロンプト|初期(?:指示|プロンプト)|あなたの(?:指示|命令|プロンプト"
+    r"|設定))[^。\n]{0,16}?(?:表示|出力|教え|見せ|繰り返"
     r"|公開)",
-    r"(?:시스템 ?프롬프트|초기 ?(?:지시|프롬프트)|(?:너의|네|당신의) ?(?:지시|프롬프트|설정))[^.!?\n]{0,16}?(?:출력|보여|알려|말해"
+    r"(?:시스템 ?프롬프트|초기 ?(?:지시|프롬프트)|(?:너의|네|당신의) ?(?:지시|프롬프트"
+    r"|설정))[^.!?\n]{0,16}?(?:출력|보여|알려|말해"
     r"|공개|반복)",
-    r"\b(?:toon|geef|laat|druk|herhaal|onthul)\b[^.!?\n]{0,40}?\b(?:je|jouw|uw)\b[^.!?\n]{0,30}?(?:prompt|systeemprompt"
+    r"\b(?:toon|geef|laat|druk|herhaal|onthul)\b[^.!?\n]{0,40}?\b(?:je|jouw|uw)\b[^.!?\n]{0,30}?(?:prompt"
+    r"|systeemprompt"
     r"|(?:systeem|oorspronkelijke|verborgen|geheime) ?(?:instructies|bericht|opdracht))",
-    r"(?:pokaż|wyświetl|wypisz|podaj|ujawnij|powtórz)[^.!?\n]{0,40}?(?:swój|swoje|swoją|twój|twoje)[^.!?\n]{0,30}?(?:prompt"
+    r"(?:pokaż|wyświetl|wypisz|podaj|ujawnij|powtórz)[^.!?\n]{0,40}?(?:swój|swoje|swoją|twój"
+    r"|twoje)[^.!?\n]{0,30}?(?:prompt"
     r"|(?:początkow|systemow|ukryt|tajn)\w* (?:instrukcj|poleceni)|(?:instrukcj|poleceni)\w* systemow)",
 )
 """Asking for the agent's own prompt."""
@@ -247,14 +253,19 @@ UNBOUND: Final = (
     r"|limite|regra|censura)\w*",
     r"(?:ты теперь|теперь ты|с этого момента ты)[^.!?\n]{0,60}?без (?:всяких |каких-либо )?"
     r"(?:ограничени|фильтр|правил|цензур)[а-я]*",
-    r"(?:你现在是|从现在开始|从现在起|你不再)[^。\n]{0,24}?(?:没有(?:任何)?(?:限制|规则|约束|道德)|不受(?:任何)?(?:限制|约束)|受限)",
-    r"\b(?:je bent (?:nu|vanaf nu)|u bent nu|vanaf nu ben|doe alsof|gedraag je als)\b[^.!?\n]{0,60}?zonder (?:enige |alle "
+    r"(?:你现在是|从现在开始|从现在起|你不再)[^。\n]{0,24}?(?:没有(?:任何)?(?:限制|规则|约束|道德)"
+    r"|不受(?:任何)?(?:限制|约束)|受限)",
+    r"\b(?:je bent (?:nu|vanaf nu)|u bent nu|vanaf nu ben|doe alsof|gedraag je als)\b[^.!?\n]{0,60}?zonder"
+    r" (?:enige |alle "
     r"|welke \w+ )?(?:beperking|filter|regel|limiet|grens|grenzen|moraal|ethiek)",
-    r"(?:jesteś (?:teraz|od teraz)|od teraz jesteś|udawaj|zachowuj się jak)[^.!?\n]{0,60}?bez (?:żadnych |jakichkolwiek )?"
+    r"(?:jesteś (?:teraz|od teraz)|od teraz jesteś|udawaj|zachowuj się jak)[^.!?\n]{0,60}?bez (?:żadnych "
+    r"|jakichkolwiek )?"
     r"(?:ogranicze|filtr|zasad|regu|cenzur|limit)",
-    r"(?:これから|今から|あなたは(?:今|もう)|以降)[^。\n]{0,24}?(?:制限|制約|ルール|規則|フィルター|倫理)(?:の|が|は)?(?:ない|なく|なし"
+    r"(?:これから|今から|あなたは(?:今|もう)|以降)[^。\n]{0,24}?(?:制限|制約|ルール|規則|フィルター"
+    r"|倫理)(?:の|が|は)?(?:ない|なく|なし"
     r"|無い)",
-    r"(?:이제부터|지금부터|이제|앞으로)[^.!?\n]{0,24}?(?:제한|제약|규칙|필터|윤리)(?:이|은|도|가)? ?(?:없는|없이)",
+    r"(?:이제부터|지금부터|이제|앞으로)[^.!?\n]{0,24}?(?:제한|제약|규칙|필터|윤리)(?:이|은|도|가)? ?(?:없는"
+    r"|없이)",
 )
 """A role without limits."""
 
@@ -284,8 +295,10 @@ ADDRESSED: Final = (
     r"|asistente|modelo)"
     r"|\bsi (?:tu es|vous êtes) (?:une? )?(?:ia|assistant|modèle)|\b(?:asistente|assistant|agente"
     r"|agent) (?:de |d')?ia\b ?[:,]",
-    r"(?:attenzione|atenção|atenţie|let op|uwaga|opgelet|obs|nota per|nota para|note à)[,:!]? (?:l['’]|all['’]|o |aan )?"
-    r"(?:\w+ )?(?:assistente|assistent|asystenci?e|agente|agent|ia\b|ai\b|ai-\w+|modello|modelo|taalmodel|model)",
+    r"(?:attenzione|atenção|atenţie|let op|uwaga|opgelet|obs|nota per|nota para|note à)[,:!]? (?:l['’]"
+    r"|all['’]|o |aan )?"
+    r"(?:\w+ )?(?:assistente|assistent|asystenci?e|agente|agent|ia\b|ai\b|ai-\w+|modello|modelo|taalmodel"
+    r"|model)",
     r"(?:внимание|уважаем[а-я]+)[,:]? [^.!?\n]{0,12}?(?:ии|искусственн|ассистент|агент|языков)",
     r"(?:AI|ＡＩ|人工智能|智能)(?:助手|代理|模型|系统|智能体)[^。\n]{0,6}?(?:注意|：|:|,|，)",
     r"(?:AI|ＡＩ|人工知能)(?:アシスタント|エージェント|モデル)(?:へ|は|に|の皆|：|:)",
@@ -304,12 +317,16 @@ CONCEAL: Final = (
     r"\bsans (?:prévenir|informer|avertir|demander|notifier|le dire)\w* (?:à )?(?:l['’]utilisat\w+"
     r"|personne|au client)|\bne (?:dis|dites|mentionne[zr]?|"
     r"préviens|informe[zr]?)\b[^.!?\n]{0,30}?(?:utilisat\w+|personne)",
-    r"\bsenza (?:informar|avvisar|dir|chieder)(?:e\w*\b[^.!?\n]{0,20}?utente|l[oaie]\b|glielo\b)|\bsem (?:informar|avisar"
+    r"\bsenza (?:informar|avvisar|dir|chieder)(?:e\w*\b[^.!?\n]{0,20}?utente|l[oaie]\b|glielo\b)|\bsem"
+    r" (?:informar|avisar"
     r"|dizer|contar)\w*(?:\b[^.!?\n]{0,20}?usuári|\s*[.!,]|\s*$|-l[oah])",
-    r"\bzonder (?:dit |dat |het )?(?:te (?:melden|zeggen|vertellen|vragen)|(?:medeweten|toestemming) van)|\b(?:zeg|vertel)"
+    r"\bzonder (?:dit |dat |het )?(?:te (?:melden|zeggen|vertellen|vragen)|(?:medeweten|toestemming) van)"
+    r"|\b(?:zeg|vertel)"
     r" (?:het |dit )?(?:niets |niet )?(?:aan )?de gebruiker",
-    r"nic (?:mu|jej|im) nie mów|nie (?:mów|informuj|powiadamiaj)[^.!?\n]{0,20}?użytkownik|bez (?:wiedzy|informowania)",
-    r"ничего (?:ему|ей|им|пользователю) не говори|не (?:говори|сообщай|упоминай)[^.!?\n]{0,20}?пользовател|без ведома",
+    r"nic (?:mu|jej|im) nie mów|nie (?:mów|informuj|powiadamiaj)[^.!?\n]{0,20}?użytkownik|bez (?:wiedzy"
+    r"|informowania)",
+    r"ничего (?:ему|ей|им|пользователю) не говори|не (?:говори|сообщай|упоминай)[^.!?\n]{0,20}?пользовател"
+    r"|без ведома",
     r"不要(?:告诉|通知|提及|让)[^。\n]{0,4}?(?:用户|使用者|任何人)|不(?:要)?让用户知道|瞒着用户",
     r"(?:ユーザー?|利用者)に(?:は)?(?:知らせ|伝え|言わ|通知し)ない|内緒で",
     r"(?:사용자|유저)(?:에게|한테)(?:는|도)? ?(?:알리지|말하지|통보하지) ?(?:마|말)|몰래",

@@ -80,7 +80,8 @@ _BEFORE: Final = (
     r"|earlier|at the (?:start|beginning|top))"
 )
 EARLIER: Final = (
-    r"(?:previous(?:ly)?|prior|above|earlier|preceding|former|foregoing|original|initial|aforementioned|preset"
+    r"(?:previous(?:ly)?|prior|above|earlier|preceding|former|foregoing|original|initial|aforementioned"
+    r"|preset"
     r"|developer)"
 )
 """Of those, what is said of rules and tasks only when they are the agent's own."""
@@ -157,7 +158,8 @@ KEPT_PLACE: Final = (
 )
 
 _EMAIL: Final = (
-    r"e-?mail\s+(?:it|them|that|this|these|those|the|my|your|our|his|her|their|all|any|every\w*|each|an?|me|us|him"
+    r"e-?mail\s+(?:it|them|that|this|these|those|the|my|your|our|his|her|their|all|any|every\w*|each|an?|me"
+    r"|us|him"
     r"|passwords?|credentials|secrets?|tokens?|keys|contacts?|data|files?|documents?|results?|details|copies"
     r"|[\w.+-]+@)"
 )
@@ -186,7 +188,8 @@ PRIVILEGED: Final = (
     r" ){0,2}[~/]|add \S+@"
     r"|add the (?:key|user|account)|insert an? (?:call|backdoor)|modify the recipient|install the"
     r" package|collect all|call send_\w+"
-    r"|call (?:the )?(?:\w+ ){1,3}with|print the (?:env|secret|key)\w*|remove the (?:audit|log|back)\w*|paste your)"
+    r"|call (?:the )?(?:\w+ ){1,3}with|print the (?:env|secret|key)\w*|remove the (?:audit|log|back)\w*|paste"
+    r" your)"
 )
 """What changes something that is not the agent's, or lets something out."""
 INFLUENCE: Final = (
@@ -241,8 +244,10 @@ _LIMITS: Final = (
     r"|boundaries|censorship|safeguards?|content polic\w+)"
 )
 _LIMITS_OF_MANY: Final = (
-    r"(?:rules|restrictions|limits|limitations|filters?|ethics|ethical \w+|morals|moral \w+|morality|guidelines"
-    r"|constraints|boundaries|censorship|safeguards?|content polic\w+|any (?:\w+ )?(?:restriction|limit|limitation))\b"
+    r"(?:rules|restrictions|limits|limitations|filters?|ethics|ethical \w+|morals|moral \w+|morality"
+    r"|guidelines"
+    r"|constraints|boundaries|censorship|safeguards?|content polic\w+|any (?:\w+ )?(?:restriction|limit"
+    r"|limitation))\b"
 )
 """Without limitation, in the singular, is how licences speak."""
 UNBOUND_WORD: Final = (
@@ -252,9 +257,11 @@ UNBOUND_WORD: Final = (
 )
 """Said of a role: it has no limits."""
 UNBOUND: Final = (
-    rf"(?:without (?:\w+ ){{0,3}}?{_LIMITS_OF_MANY}|(?:no|zero|(?:free|freed|exempt|released|liberated) (?:of|from)"
+    rf"(?:without (?:\w+ ){{0,3}}?{_LIMITS_OF_MANY}|(?:no|zero|(?:free|freed|exempt|released|liberated) (?:of"
+    rf"|from)"
     rf"(?: all| any| every| each| its)?) (?:\w+ ){{0,2}}?(?:{_LIMITS}|restriction|rule)"
-    r"|(?:not|no longer) (?:bound|limited|restricted|constrained|held) (?:by|to)(?: any| the| its)? (?:\w+ ){0,2}?"
+    r"|(?:not|no longer) (?:bound|limited|restricted|constrained|held) (?:by|to)(?: any| the| its)? (?:\w+"
+    r" ){0,2}?"
     r"(?:rules?|restrictions?|limits?|filters?|guidelines?|polic(?:y|ies)|safeguards?)\b"
     r"|(?:that |who |which |you )(?:never|can ?not|can't|does not|doesn't|do not|don't|will not|won't"
     r"|will never|must never) (?:refuses?|rejects?|"

@@ -99,16 +99,21 @@ SIGNALS: Final = (
             rf"|ORGET)))\s+{WORDS}{_STRONG_OBJECT}",
             rf"{LEAD}{DISCARD}\s+(?:all|any|every|each|your|whatever)\s+(?:of\s+)?(?:the\s+)?"
             rf"(?:{INSTRUCTION}|rules|orders)\s+{WORDS}{GIVEN}",
-            rf"{LEAD}{DISCARD}\s+(?:the|those|these)\s+(?:{INSTRUCTION}|rules|orders)\s+(?:that |which )?you(?:['’]ve"
+            rf"{LEAD}{DISCARD}\s+(?:the|those|these)\s+(?:{INSTRUCTION}|rules|orders)\s+(?:that |which"
+            rf" )?you(?:['’]ve"
             r"| have| had| were)? (?:been |were )?(?:given|told|received|got|taught|instructed)\b",
-            rf"\btreat\b[^.!?\n]{{0,40}}?(?:{INSTRUCTION}|rules|orders)[^.!?\n]{{0,30}}? as (?:if (?:they|it) (?:were"
+            rf"\btreat\b[^.!?\n]{{0,40}}?(?:{INSTRUCTION}|rules|orders)[^.!?\n]{{0,30}}? as (?:if (?:they|it)"
+            rf" (?:were"
             r"|was) )?(?:now )?(?:cancell?ed|void|null|obsolete|invalid|revoked|superseded|withdrawn|expired"
             r"|irrelevant|lifted|gone)\b",
-            rf"\b(?:{INSTRUCTION}|rules|orders|restrictions)\s+{WORDS}{GIVEN}\s+(?:are|is|have been|has been)\s+"
-            r"(?:now\s+|hereby\s+|all\s+)*(?:void|cancell?ed|invalid\w*|obsolete|superseded|revoked|overrid\w+"
+            rf"\b(?:{INSTRUCTION}|rules|orders|restrictions)\s+{WORDS}{GIVEN}\s+(?:are|is|have been|has"
+            rf" been)\s+"
+            r"(?:now\s+|hereby\s+|all\s+)*(?:void|cancell?ed|invalid\w*|obsolete|superseded|revoked"
+            r"|overrid\w+"
             r"|lifted|suspended|withdrawn)\b",
             r"\b(?:all|everything|anything|none)(?: of (?:the|that))? (?:above|before (?:this|that)|preceding"
-            r"|previously said) (?:no longer |does(?: not|n't|n’t) |do(?: not|n't|n’t) )(?:appl\w+|matter|count|hold)",
+            r"|previously said) (?:no longer |does(?: not|n't|n’t) |do(?: not|n't|n’t) )(?:appl\w+|matter"
+            r"|count|hold)",
             rf"{LEAD}{DISCARD}\s+(?:[\w-]+\s+){{0,3}}?(?:your\s+(?:\w+\s+){{0,2}}?(?:instructions"
             r"|system prompt|directives|programming)\b|(?:previous|prior|earlier|preceding|original"
             r"|initial)\s+(?:\w+\s+)?(?:instructions|directives|prompts?|orders|tasks)(?:\s*$|\s*[.!;,:\"”)]"
@@ -127,7 +132,8 @@ SIGNALS: Final = (
             rf"{_UNDO_LEAD}(?:what\s+)?(?:the\s+)?(?:system prompt|system message|developers?(?:'s?)?"
             r" (?:message|instructions?)"
             r"|user(?:'s|’s)? (?:query|request|question|task|goal|instructions?|command|prompt|wishes)"
-            r"|(?:the|your) user(?:\s*[.!,;:]|\s*$|\s+(?:and|from (?:here|now|this)|entirely|completely|altogether"
+            r"|(?:the|your) user(?:\s*[.!,;:]|\s*$|\s+(?:and|from (?:here|now|this)|entirely|completely"
+            r"|altogether"
             r"|instead)\b)|what the user (?:said|asked|wants|wrote))",
             rf"\b(?:previous|prior|earlier|above|original|your)\s+(?:\w+\s+)?(?:{INSTRUCTION})\s+"
             r"(?:above\s+)?(?:are|is|have been|has been"
@@ -260,19 +266,28 @@ SIGNALS: Final = (
             rf"(?:{LEAD})(?:repeat|print|output|show(?: me)?|recite|return|display|spell(?:"
             r" check)?)\s+(?:\w+\s+){0,3}?(?:previous|preceding|above|earlier|initial|first"
             r"|prior)\s+(?:\w+\s+){0,2}?(?:texts?|prompts?|instructions?|words|sentences|tokens)\b",
-            r"\bwhat(?:['’]s|\s+(?:was|is|were|are))\s+(?:written |said )?(?:at the (?:very )?(?:beginning|start|top)"
+            r"\bwhat(?:['’]s|\s+(?:was|is|were|are))\s+(?:written |said )?(?:at the (?:very )?(?:beginning"
+            r"|start|top)"
             r" of|above|before) (?:this|the) (?:prompt|conversation|message|document|text)\b",
-            rf"(?:{LEAD}|\b(?:can|could|would|will) you |\b(?:what is|what's|what’s) )(?:please )?(?:put|give|show|print"
-            r"|output|write|reveal|repeat|tell|provide|send|share|include|display|paste|return|copy|post|encode"
-            r"|translate|summari[sz]e)\b[^.!?\n]{0,40}?\b(?:text|contents?|wording|copy|version|rest) of (?:your"
+            rf"(?:{LEAD}|\b(?:can|could|would|will) you |\b(?:what is|what's|what’s) )(?:please )?(?:put|give"
+            rf"|show|print"
+            r"|output|write|reveal|repeat|tell|provide|send|share|include|display|paste|return|copy|post"
+            r"|encode"
+            r"|translate|summari[sz]e)\b[^.!?\n]{0,40}?\b(?:text|contents?|wording|copy|version|rest) of"
+            r" (?:your"
             r"|the system) (?:\w+ ){0,2}?(?:prompts?|instructions?|guidelines|system message)\b",
-            r"\b(?:first|last|next|opening|remaining) (?:\w+ )?(?:words?|sentences?|lines?|characters?|tokens?"
-            r"|paragraphs?) (?:of|from|in) (?:your|the system) (?:\w+ )?(?:prompts?|instructions?|message|context)\b",
-            r"\b(?:secret|hidden|confidential|internal|private) (?:\w+ )?(?:instructions?|guidelines|rules|prompt"
+            r"\b(?:first|last|next|opening|remaining) (?:\w+ )?(?:words?|sentences?|lines?|characters?"
+            r"|tokens?"
+            r"|paragraphs?) (?:of|from|in) (?:your|the system) (?:\w+ )?(?:prompts?|instructions?|message"
+            r"|context)\b",
+            r"\b(?:secret|hidden|confidential|internal|private) (?:\w+ )?(?:instructions?|guidelines|rules"
+            r"|prompt"
             r"|directives) (?:that |which )?you (?:follow|obey|work|use|have|were|operate)\b",
-            rf"{LEAD}(?:reveal|show(?: me)?|print|output|display|repeat|dump|leak|disclose|recite|give me|tell me)\s+"
+            rf"{LEAD}(?:reveal|show(?: me)?|print|output|display|repeat|dump|leak|disclose|recite|give me"
+            rf"|tell me)\s+"
             r"(?:\w+\s+){0,2}?(?:(?:hidden|secret|initial|full|entire|exact|whole) system (?:message|prompt)"
-            r"|your (?:initiali[sz]ation|startup|bootstrap|pre-?conversation) (?:text|message|prompt|instructions)"
+            r"|your (?:initiali[sz]ation|startup|bootstrap|pre-?conversation) (?:text|message|prompt"
+            r"|instructions)"
             r"|the (?:initiali[sz]ation|pre-?conversation) (?:prompt|instructions))\b",
             r"\bwhat\s+(?:was|is|were|are)\s+your\s+(?:\w+\s+){0,2}?(?:prompt|(?:first|initial"
             r"|original|previous|hidden|secret|exact|system)\s+(?:instructions?|prompts?|sentence"
@@ -294,12 +309,14 @@ SIGNALS: Final = (
             r"|say)",
             r"\b(?:tell|give|show|reveal|spell|say|print|write|encode|share|what is|what's|guess"
             r"|disclose)\b(?: me| us| out)*(?: the)? (?:your (?:secret |hidden )?(?:password"
-            r"|passphrase|secret word|secret key|flag|secret(?:\s*[.!?\"”]|\s*$))|the secret (?:password|word|phrase"
+            r"|passphrase|secret word|secret key|flag|secret(?:\s*[.!?\"”]|\s*$))|the secret (?:password|word"
+            r"|phrase"
             r"|passphrase))\b",
             r"\bwhat are your (?:\w+ )?(?:instructions|guidelines|directives)\s*(?:[?.!]|$)",
             r"\bwhat were you told not to\b|\bbegin(?:ning|s)? with [\"“']you are\b|\bstarting with"
             r" [\"“']you are\b|\bfrom [\"“']you are\b",
-            r"\b(?:the|your) (?:system|initial) prompt (?:text|above|verbatim|word for word)\b|\byour prompt text\b"
+            r"\b(?:the|your) (?:system|initial) prompt (?:text|above|verbatim|word for word)\b|\byour prompt"
+            r" text\b"
             r"|\bthe prompt (?:above|verbatim|word for word)\b",
             *languages.REVEAL,
         ),
@@ -337,8 +354,10 @@ SIGNALS: Final = (
             r"|jailbroken|released|free) (?:from|of) (?:all |any |the |your )*(?:\w+ ){0,2}(?:rules?"
             r"|restrictions?|limits?|limitations?|filters?|constraints?|"
             r"confines|openai|instructions|guidelines|programming|chains)",
-            r"\b(?:pretend|imagine|act as if|act as though|suppose) (?:that )?(?:your|the|all) (?:\w+ )?(?:training"
-            r"|rules|restrictions|guidelines|filters|limits|limitations|policies) (?:never|do(?:es)? not|don't|don’t"
+            r"\b(?:pretend|imagine|act as if|act as though|suppose) (?:that )?(?:your|the|all) (?:\w+"
+            r" )?(?:training"
+            r"|rules|restrictions|guidelines|filters|limits|limitations|policies) (?:never|do(?:es)? not"
+            r"|don't|don’t"
             r"|doesn't|didn't|did not|no longer) (?:exist|happen|appl)\w*",
             r"\byou(?: \w+){0,3} (?:broken|break|broke) free (?:from|of) (?:the |your |all )*(?:\w+"
             r" ){0,2}(?:confines|limits|limitations|restrictions|chains|rules|constraints)",
@@ -478,9 +497,12 @@ SIGNALS: Final = (
         data=60,
         talk=50,
         patterns=(
-            r"<\|?(?:im_start|im_end|im_sep|endoftext|eot_id|start_header_id|end_header_id|begin_of_text|eom_id"
-            r"|endofprompt)\|?>\s*\n?\s*\w*|<\|(?:system|user|assistant|end)\|>|</?(?:system|assistant)>\s*\n?\s*\w*",
-            r"(?-i:\[/?(?:INST|SYS|SYSTEM(?:_PROMPT)?|AVAILABLE_TOOLS|TOOL_RESULTS)\])|\[system(?:_prompt)?\]",
+            r"<\|?(?:im_start|im_end|im_sep|endoftext|eot_id|start_header_id|end_header_id|begin_of_text"
+            r"|eom_id"
+            r"|endofprompt)\|?>\s*\n?\s*\w*|<\|(?:system|user|assistant|end)\|>|</?(?:system"
+            r"|assistant)>\s*\n?\s*\w*",
+            r"(?-i:\[/?(?:INST|SYS|SYSTEM(?:_PROMPT)?|AVAILABLE_TOOLS|TOOL_RESULTS)\])"
+            r"|\[system(?:_prompt)?\]",
             r"<</?SYS>>",
             r"</?(?:tool_results?|function_results?|function_call|tool_response|tool_output"
             r"|search_results?|document|documents|web_?page|untrusted\w*|context|observation"
@@ -598,7 +620,8 @@ SIGNALS: Final = (
             rf"|did|what|in|steps?|instructions?|message|step|action|note)\s+){{0,7}}?(?:{USER}\b|"
             r"(?:it|this|that|them|anything|these)\b|you did\b)",
             rf"(?:{LEAD}|\b(?:must|should|can|may|shall|will) (?:also )?)(?:do not|don'?t|don’t|never"
-            r"|not|avoid|under no circumstances)\s+(?:ever\s+|also\s+|you\s+)?(?:let|show\w*|report\w*|say\w*)\s+"
+            r"|not|avoid|under no circumstances)\s+(?:ever\s+|also\s+|you\s+)?(?:let|show\w*|report\w*"
+            r"|say\w*)\s+"
             rf"(?:(?:the|your|an?|any|this|that|it|to|about|of|these|anything|steps?)\s+){{0,7}}?{USER}\b",
             r"\bkeep (?:quiet|silent|mum) (?:about|on) (?:it|this|that)\b",
             r"\bwithout\s+(?:ever\s+|first\s+)?(?:informing|telling|notifying|asking|alerting"
@@ -631,13 +654,19 @@ SIGNALS: Final = (
             rf"(?:{LEAD}|\b(?:and|then|to|have|has|be)\s+){SEND}\b\s+{REST}{PLACE}{REST}\b{PRIVATE}\b",
             rf"(?:{LEAD}|\bthen\s+)(?:send|forward|e-?mail|upload|post|share|transmit|exfiltrate|mail)\s+"
             rf"(?:\w+\s+){{0,5}}?(?:\S+\s)?{REST}{KEPT_PLACE}",
-            rf"(?:{LEAD}|\b(?:then|and)\s+)(?:pass|copy|include|paste|attach|append|insert|put|add|write|embed)\s+"
-            rf"(?:\w+\s+){{0,5}}?(?:\S+\s)?{REST}{KEPT_PLACE}{REST}\b(?:in|into|to|as|at|on|under|through|via|inside)"
-            r"\b\s+(?:your|the|this|a|its|every|each|all)\s+(?:\w+\s+){0,3}?(?:repl(?:y|ies)|responses?|answers?|summar\w+"
-            r"|comments?|commits?|messages?|outputs?|reports?|reviews?|issues?|pull requests?|descriptions?|notes?"
+            rf"(?:{LEAD}|\b(?:then|and)\s+)(?:pass|copy|include|paste|attach|append|insert|put|add|write"
+            rf"|embed)\s+"
+            rf"(?:\w+\s+){{0,5}}?(?:\S+\s)?{REST}{KEPT_PLACE}{REST}\b(?:in|into|to|as|at|on|under|through|via"
+            rf"|inside)"
+            r"\b\s+(?:your|the|this|a|its|every|each|all)\s+(?:\w+\s+){0,3}?(?:repl(?:y|ies)|responses?"
+            r"|answers?|summar\w+"
+            r"|comments?|commits?|messages?|outputs?|reports?|reviews?|issues?|pull requests?|descriptions?"
+            r"|notes?"
             r"|quer(?:y|ies)|arguments?|parameters?|fields?|calls?|tickets?|pages?|blog|gist|pastebin)\b",
-            rf"(?:{LEAD}|\b(?:then|and)\s+)(?:include|paste|attach|append|insert|embed|put|write)\s+[^.!?\n]{{0,40}}?"
-            r"(?:\bid_(?:rsa|ed25519|ecdsa)|[~/]\.ssh\b|[~/]\.aws\b|(?:^|[\s/'\"`(])\.env\b|\.netrc|/etc/(?:shadow|passwd))",
+            rf"(?:{LEAD}|\b(?:then|and)\s+)(?:include|paste|attach|append|insert|embed|put"
+            rf"|write)\s+[^.!?\n]{{0,40}}?"
+            r"(?:\bid_(?:rsa|ed25519|ecdsa)|[~/]\.ssh\b|[~/]\.aws\b|(?:^|[\s/'\"`(])\.env\b|\.netrc"
+            r"|/etc/(?:shadow|passwd))",
             rf"(?:{LEAD}|\bthen\s+)(?:read|open|cat|print|load|fetch|collect|find|list|retrieve|get"
             rf"|access|copy|extract|dump)\s+{REST}{KEPT_PLACE}{REST}\b(?:and|then)\s+"
             rf"(?:\w+\s+)?{SEND}\b",

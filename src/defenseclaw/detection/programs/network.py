@@ -404,7 +404,8 @@ def _telnet(act: Act) -> None:
 
 
 _KEYGEN: Final = grammar(
-    "-t= -f= -N= -C= -b= -P= -q -y -p -e -i -c -l -B -F= -R= -H -Y= -s= -I= -n= -V= -z= -a= -A -D= -m= -O= -Z="
+    "-t= -f= -N= -C= -b= -P= -q -y -p -e -i -c -l -B -F= -R= -H -Y= -s= -I= -n= -V= -z= -a= -A -D= -m= -O="
+    " -Z="
 )
 
 
@@ -436,7 +437,8 @@ def _scanner(act: Act) -> None:
 
 _ZMAP: Final = grammar(
     "-p,--target-port,--target-ports= -o,--output-file= -b,--blocklist-file,--blacklist-file= -r,--rate= "
-    "-w,--allowlist-file,--whitelist-file= -n,--max-targets= -N,--max-results= -t,--max-runtime= -B,--bandwidth= "
+    "-w,--allowlist-file,--whitelist-file= -n,--max-targets= -N,--max-results= -t,--max-runtime= "
+    "-B,--bandwidth= "
     "-s,--source-port= -S,--source-ip= -i,--interface= -G,--gateway-mac= -P,--probes= -M,--probe-module= "
     "-O,--output-module= -f,--output-fields= -I,--list-of-ips-file= -d,--dryrun"
 )

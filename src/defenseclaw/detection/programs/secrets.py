@@ -75,7 +75,7 @@ _LOGIN_CALLS: Final[dict[str, tuple[str, ...]]] = {
     "doctl": ("auth token",),
     "wrangler": ("auth token",),
 }
-"""Calls that print the short-lived token of the program's own log-in, made to be handed to another program."""
+"""Calls that print the short-lived token of the program's own log-in, made to be handed on."""
 _CALLS: Final = (
     ("secret_value", _SECRET_CALLS),
     ("stored_secret", _STORE_CALLS),

@@ -68,10 +68,12 @@ _ALIASES: Final = {
 }
 _PLAIN_SSH: Final = frozenset({"", "ssh", "/usr/bin/ssh"})
 _COMMAND_KEYS: Final = re.compile(
-    r"(?i)^(?:core\.(?:sshcommand|pager|editor|fsmonitor|askpass|gitproxy|alternaterefscommand)|diff\.external|diff\..+\.(?:command|textconv)|"
-    r"merge\..+\.driver|filter\..+\.(?:clean|smudge|process)|sequence\.editor|gpg\.(?:.+\.)?program|credential\.(?:.+\.)?helper|"
-    r"pager\..+|alias\..+|(?:mergetool|difftool)\..+\.cmd|sendemail\.(?:smtpserver|tocmd|cccmd)|protocol\.ext\.allow|"
-    r"uploadpack\.packobjectshook|browser\..+\.cmd|man\..+\.cmd|http\.proxy|url\..+\.(?:insteadof|pushinsteadof)|include(?:if\..+)?\.path)$"
+    r"(?i)^(?:core\.(?:sshcommand|pager|editor|fsmonitor|askpass|gitproxy|alternaterefscommand)|"
+    r"diff\.external|diff\..+\.(?:command|textconv)|merge\..+\.driver|filter\..+\.(?:clean|smudge|process)|"
+    r"sequence\.editor|gpg\.(?:.+\.)?program|credential\.(?:.+\.)?helper|pager\..+|alias\..+|"
+    r"(?:mergetool|difftool)\..+\.cmd|sendemail\.(?:smtpserver|tocmd|cccmd)|protocol\.ext\.allow|"
+    r"uploadpack\.packobjectshook|browser\..+\.cmd|man\..+\.cmd|http\.proxy|"
+    r"url\..+\.(?:insteadof|pushinsteadof)|include(?:if\..+)?\.path)$"
 )
 _NOTHING: Final = frozenset({"", "/dev/null", "nul", "NUL"})
 
@@ -254,17 +256,19 @@ _GENERATED: Final = frozenset(
 )  # fmt: skip
 
 
-_PROGRAM_TEXT: Final = frozenset(
-    """py pyi pyx js jsx mjs cjs ts tsx mts cts vue svelte astro go rs java kt kts scala groovy clj cljs c h cc
+_ENDINGS: Final = """
+    py pyi pyx js jsx mjs cjs ts tsx mts cts vue svelte astro go rs java kt kts scala groovy clj cljs c h cc
     cpp cxx hpp hh cs fs vb swift m mm rb erb php pl pm lua r jl sh bash zsh fish ps1 sql html css scss sass
-    less json jsonc json5 yaml yml toml ini cfg conf xml gradle cmake mk proto graphql tf tfvars hcl ex exs erl
-    hs ml mli dart zig nim v sv sol asm lock snap properties csproj sln podspec gemspec nix bzl""".split()
-)
-_PROGRAM_FILES: Final = frozenset(
-    "makefile dockerfile gemfile rakefile podfile procfile vagrantfile jenkinsfile justfile brewfile go.mod go.sum"
-    " cmakelists.txt requirements.txt .gitignore .gitattributes .dockerignore .eslintrc .prettierrc .babelrc"
-    " .editorconfig .npmrc .nvmrc .python-version .pre-commit-config.yaml".split()
-)
+    less json jsonc json5 yaml yml toml ini cfg conf xml gradle cmake mk proto graphql tf tfvars hcl ex exs
+    erl hs ml mli dart zig nim v sv sol asm lock snap properties csproj sln podspec gemspec nix bzl
+"""
+_FILES: Final = """
+    makefile dockerfile gemfile rakefile podfile procfile vagrantfile jenkinsfile justfile brewfile go.mod
+    go.sum cmakelists.txt requirements.txt .gitignore .gitattributes .dockerignore .eslintrc .prettierrc
+    .babelrc .editorconfig .npmrc .nvmrc .python-version .pre-commit-config.yaml
+"""
+_PROGRAM_TEXT: Final = frozenset(_ENDINGS.split())
+_PROGRAM_FILES: Final = frozenset(_FILES.split())
 
 
 def _all_routine(files: list[str]) -> bool:

@@ -21,16 +21,21 @@ _DATABASE: Final = re.compile(
     re.IGNORECASE,
 )
 _TABLE: Final = re.compile(
-    rf"\bdrop\s+(?:table|collection|foreign\s+table|materialized\s+view|measurement|series)\s+(?:if\s+exists\s+)?({_NAME})"
+    rf"\bdrop\s+(?:table|collection|foreign\s+table|materialized\s+view|measurement"
+    rf"|series)\s+(?:if\s+exists\s+)?({_NAME})"
     rf"|\btruncate\s+(?:table\s+)?(?:only\s+)?({_NAME})"
-    r"|\balter\s+table\s[^;]{1,300}?\bdrop\s+(?!constraint|index|primary|foreign|key|default|not\b|expression|identity|check)\w",
+    r"|\balter\s+table\s[^;]{1,300}?\bdrop\s+(?!constraint|index|primary|foreign|key|default|not\b|expression"
+    r"|identity|check)\w",
     re.IGNORECASE,
 )
 _SCRATCH: Final = re.compile(
-    r"^[\"`\[]?#?(?:te?mp|test|testing|scratch|sandbox|ci)(?:_|\b)|[_-](?:te?mp|old|bak|tests?|testing|testdb|ci)[\"`\]]?$",
+    r"^[\"`\[]?#?(?:te?mp|test|testing|scratch|sandbox|ci)(?:_|\b)|[_-](?:te?mp|old|bak|tests?|testing|testdb"
+    r"|ci)[\"`\]]?$",
     re.IGNORECASE,
 )
-_CHANGE: Final = re.compile(r"(?:^|\))\s{0,64}(?:delete\s{1,64}from\s|update\s[^;]{1,200}?\sset\s)", re.IGNORECASE)
+_CHANGE: Final = re.compile(
+    r"(?:^|\))\s{0,64}(?:delete\s{1,64}from\s|update\s[^;]{1,200}?\sset\s)", re.IGNORECASE
+)
 """Of rows; at the start of a statement or after its ``WITH (…)``."""
 _CONDITION: Final = re.compile(
     r"\bwhere\b(?!\s+(?:true|1\s*=\s*1|1)\s*$)|\busing\b|\blimit\b|\bjoin\b", re.IGNORECASE
