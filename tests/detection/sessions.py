@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-
-from tests.detection.examples import expand
+from dataclasses import dataclass, field
 
 from defenseclaw.detection.chains import Memory, Moment, Outcome, Sight
 from defenseclaw.detection.engine import Detection, detect, run
 from defenseclaw.detection.ruleset import Example, RuleSet
 from defenseclaw.detection.taint import Tracer
+from defenseclaw.packs.examples import expanded
 from defenseclaw.vocabulary import EventKind, Finding, HostContext
 
 HOME = "/home/dev"
@@ -71,10 +70,6 @@ def read(path: str) -> Example:
 
 def result(text: str, tool: str = "Bash", args: object = None) -> Example:
     return Example(note="result", kind=EventKind.TOOL_RESULT, tool=tool, text=text, args=args)
-
-
-def expanded(example: Example) -> Example:
-    return replace(example, text=expand(example.text))
 
 
 def keys_of(example: Example) -> tuple[str, ...]:

@@ -50,8 +50,8 @@ def found_in(example: Example, rules: RuleSet) -> list[str]:
     """Return the ids of the rules that an example is flagged by, the most severe first."""
     session = _Session(rules)
     for earlier in example.before:
-        session.take(_expanded(earlier))
-    found, sight = session.take(_expanded(example))
+        session.take(expanded(earlier))
+    found, sight = session.take(expanded(example))
     return [each.rule_id for each in (*found.findings, *sight.findings)]
 
 
@@ -108,7 +108,7 @@ def _answer(example: Example, need: Need) -> Snapshot:
     )
 
 
-def _expanded(example: Example) -> Example:
+def expanded(example: Example) -> Example:
     """Fill in the templates, in arguments as they are written in JSON: there a template can ask for that."""
     args = example.args
     if args is not None and "{{" in (written := json.dumps(args)):
