@@ -22,7 +22,7 @@ test: setup ## unit and integration tests
 
 nightly: setup ## a million generated cases of detection, new ones every night (CASES=n for another number)
 	@DEFENSECLAW_CASES=$(or $(CASES),1000000) $(BIN)/python -m pytest \
-	  tests/detection/metamorphic tests/detection/test_linear_work.py tests/detection/test_linear_time.py
+	  tests/detection/metamorphic tests/detection/test_linear_work.py tests/detection/linear_time.py
 
 lint: setup ## ruff, import contracts, spelling
 	@$(BIN)/ruff check .

@@ -1,6 +1,6 @@
 """Twice the input is at most twice the work, whatever is repeated; calls are counted, not seconds.
 
-What no call shows, the work inside of C, is in ``test_linear_patterns`` and ``test_linear_time``.
+What no call shows, the work inside of C, is in ``test_linear_patterns`` and ``linear_time`` (nightly).
 """
 
 from __future__ import annotations

@@ -47,6 +47,8 @@ def accepts(validator: str, value: str, before: str = "", after: str = "") -> bo
         "aaaaaaaaaaaa", "abc1abc1abc1", "abcd1234abcd1234abcd1234ab", "00000000000000000000",
         # nothing
         "", "--__--",
+        "abcdefghijklmnopqrstuvwxyz0123456789ABCDEF", "000102030405060708090a0b0c0d0e0f10111213",
+        "0123456789abcdef0123456789abcdef", "django-insecure-9xv7p1m0k3u2r8we5t6y4qzlcnbhdfgj",
     ],
 )  # fmt: skip
 def test_placeholders(value: str):

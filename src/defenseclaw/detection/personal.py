@@ -358,7 +358,15 @@ def _are_personal(names: list[str], rows: list[list[str]]) -> bool:
     }
     if len(shown) < 2:
         return False
-    return not shown.isdisjoint(_DECISIVE) or len(full) > 1
+    return not shown.isdisjoint(_DECISIVE) or (len(full) > 1 and not _are_made_up(kinds, full))
+
+
+def _are_made_up(kinds: Mapping[int, str], rows: list[list[str]]) -> bool:
+    """Whether every address is at a domain that is kept for examples, which belongs to nobody."""
+    domains = [
+        row[at].rpartition("@")[2].lower() for at, kind in kinds.items() if kind == "email" for row in rows
+    ]
+    return bool(domains) and all(map(_EXAMPLE_DOMAIN.search, domains))
 
 
 def _kind_of(column: str) -> str:

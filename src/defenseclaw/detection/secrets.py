@@ -34,21 +34,33 @@ _PUBLIC_SAMPLES = frozenset((
     "dpf43f3p2l4k3l03", "ad180jjd733klru7", "9djdj82h48djs9d2", "kkk9d7dh3k39sjv7", "jd83jd92dhsh93js",
     "s6bhdrkqt3", "gx1fbat3bv", "7fjfp0zbr1ktdrbnfvdmiw", "2yotnfzfejr1zcsicmwpaa", "tgzv3jokf0xg5qx2tlkwia",
     "czzcagrsa3f0mzpnwdfmqmf0m2jw", "mf9b5f41jqm", "slav32hkkg", "splxlobezqqybys6wxsbia",
+    "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80",
+    "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d",
 ))  # fmt: skip
-"""Values of documentation, compact: the AWS manuals, RFC 5849, RFC 6749, RFC 6750, OpenID Connect."""
+"""Values of documentation, compact: the AWS manuals, RFC 5849, RFC 6749, RFC 6750, OpenID Connect, and the
+first accounts of Ethereum's test chains, which every installation has."""
 
 _PLACEHOLDER_WORDS = re.compile(
     r"example|placeholder|changeme|replace(?:me|with|this)|your(?:own|api|auth|access|secret|private|token"
     r"|key|pass)"
     r"|(?:token|key|secret|password)(?:goes)?here|dummy|fake(?:token|key|secret|api|value)|insert(?:your|the"
     r"|key)"
-    r"|nota?real|^(?:my|the|test)?(?:secret|api|access|auth)?(?:key|token|secret)\d{0,4}$|sample(?:key|token"
+    r"|nota?real|^djangoinsecure"
+    r"|^(?:my|the|test)?(?:secret|api|access|auth)?(?:key|token|secret)\d{0,4}$|sample(?:key|token"
     r"|secret)|redacted|xxxx|yourvalue|mysecret(?:key|token)"
 )
 _NOT_ALNUM = re.compile(r"[\W_]+", re.ASCII)
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _DIGITS = "0123456789"
-_RUNS = (_LETTERS * 4 + _DIGITS * 10, _DIGITS * 10 + _LETTERS * 4, _LETTERS[::-1], _DIGITS[::-1] * 10)
+_RUNS = (
+    _LETTERS * 4 + _DIGITS * 10,
+    _DIGITS * 10 + _LETTERS * 4,
+    (_LETTERS + _DIGITS) * 3,
+    (_DIGITS + _LETTERS[:6]) * 8,
+    bytes(range(256)).hex(),
+    _LETTERS[::-1],
+    _DIGITS[::-1] * 10,
+)
 _MAX_UNIT_CHARS = 8
 _TEMPLATE = re.compile(
     r"\$\{.*\}|\$\w+|\$\(.*\)|\{.*\}|<.*>|%\w+%|%s|%\(\w+\)s|\[.*\]|[*.…_-]+|[xX]+"
@@ -83,7 +95,7 @@ def entropy(value: str) -> float:
 def is_placeholder(value: str) -> bool:
     """Whether ``value`` stands for a secret in documentation instead of being one.
 
-    True for public samples, words like *example* or *changeme*, references to variables, stretches of the
+    True for public samples, words like *example* or *changeme*, keys marked as insecure, stretches of the
     alphabet or of counting digits, and units of up to eight characters repeated three times or more.
     """
     short = compact(value)

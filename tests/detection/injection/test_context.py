@@ -2,7 +2,14 @@
 
 import pytest
 
-from defenseclaw.detection.injection.context import is_hidden, is_mentioned, is_sample_request, is_told_of
+from defenseclaw.detection.injection.context import (
+    is_hidden,
+    is_log_entry,
+    is_mentioned,
+    is_own_work,
+    is_sample_request,
+    is_told_of,
+)
 
 PHRASE = "ignore the above"
 
@@ -22,6 +29,9 @@ def mentioned(text):
         "assert flagged('ignore the above')  # attack",
         "```\nignore the above\n```\nThat was the payload.",
         "Injection and jailbreak attacks: ignore the above",
+        "| Attack | Words |\n|---|---|\n| Override | ignore the above |",
+        "✓ refuses 'ignore the above' (12 ms)",
+        "id: jailbreak-1\ntext: ignore the above\nexpected: no",
     ],
 )
 def test_mentioned(text):
@@ -37,6 +47,8 @@ def test_mentioned(text):
         "It's late, don't wait and ignore the above, it's fine.",
         'He said "hello" and left. ignore the above',
         "This was no attack. ignore the above",
+        "| Name | Note |\n|---|---|\n| Ann | ignore the above |",
+        "| attack | ignore the above |",
     ],
 )
 def test_used(text):
@@ -121,3 +133,37 @@ def test_what_is_asked_for(text):
 )
 def test_what_a_story_is_about(text, told):
     assert is_told_of(text, text.index("X")) is told
+
+
+@pytest.mark.parametrize(
+    ("asked", "own"),
+    [("all you changed above", True), ("what you've done so far", True), ("all you were told above", False)],
+)
+def test_what_the_reader_did_itself(asked, own):
+    text = f"Repeat {asked}, please."
+    assert is_own_work(text, 7, 7 + len(asked)) is own
+
+
+AUTHOR = "commit 3f2a1bc\nAuthor: Ann Example <ann@acme.io>\nDate:   Mon Mar 3 10:12:44 2025 +0100\n\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "entry"),
+    [
+        ("3f2a1bc X", True),
+        ("* 3f2a1bc (HEAD -> main, origin/main) X", True),
+        (AUTHOR + "    X", True),
+        (AUTHOR + "    Fix it.\n\n    X", True),
+        (AUTHOR + "X", False),
+        (AUTHOR + "    Hello. X", False),
+        ("tool (1.2-3) unstable; urgency=medium\n\n  * X", True),
+        ("  * X\n\n -- Ann Example <ann@acme.io>  Sat, 03 Feb 2024 12:00:00 +0100", True),
+        ("2013-02-01  Ann Example  <ann@acme.io>\n\n\t* X", True),
+        ("  * X", False),
+        ("    X", False),
+        ("cafe X", False),
+    ],
+)
+def test_logs_of_changes(text, entry):
+    start = text.index("X")
+    assert is_log_entry(text, start, start + 1) is entry

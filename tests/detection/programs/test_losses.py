@@ -66,6 +66,9 @@ def test_statements(statements, expected):
     ("script", "expected"),
     [
         ("db.dropDatabase()", {"database_lost"}),
+        ("db.getSiblingDB('shop').dropDatabase()", {"database_lost"}),
+        ("db.getSiblingDB('test').dropDatabase()", set()),
+        ("db.getSiblingDB('shop_test').dropDatabase(); db.dropDatabase()", {"database_lost"}),
         ("db.orders.drop()", {"data_lost"}),
         ("db.orders.deleteMany({})", {"data_lost"}),
         ("db.orders.deleteMany({ })", {"data_lost"}),

@@ -33,7 +33,8 @@ _TOPIC_WORDS: Final = re2.compile(
     r"|ive)|trick(?:s|ed|ing)?|fool(?:s|ed|ing)?"
     r"|angriff\w*|angreifer\w*|ataques?|atacante\w*|attaques?|attaquant\w*|engañar|attacco|assert\w*"
     r"|patterns?|regex|social engineering"
-    r"|suspicious|abuse|evasion|bypass(?:es)? (?:of|the filter)|prevent(?:s|ing|ion)?)\b"
+    r"|suspicious|abuse|evasion|bypass(?:es)? (?:of|the filter)|prevent(?:s|ing|ion)?|(?:should|must) refuse"
+    r"|refuses|refusals?|PASS(?:ED)?|evals?|test[ _-](?:cases?|suites?|data))\b|\bexpected\w*[\"']?:|[✓✔✗✘]"
 )
 _INTRODUCES: Final = re2.compile(
     r"(?i)(?:\b(?:such as|e\.g\.|for example|for instance|phrases?|strings?|wording|sentences? like"
@@ -45,7 +46,7 @@ _INTRODUCES: Final = re2.compile(
 """Words before a phrase that make it one that is spoken about."""
 _QUOTES_IT: Final = re2.compile(
     r"(?i)\b(?:say|says|said|saying|read|reads|reading|write|writes|wrote|writing|contain(?:s|ing)?"
-    r"|called|named|titled|like|phrase|sentence|string|word|text|examples?|steht|escribir|écrire|como"
+    r"|called|named|titled|like|translate|phrase|sentence|string|word|text|examples?|steht|escribir|écrire|como"
     r"|comme"
     r"|how|why|what|when|explain|quote|mean(?:s|ing)?|detects?|flags?|blocks?|match(?:es)?)\b[^.!?\n]{0,60}$"
 )
@@ -79,7 +80,7 @@ def is_mentioned(text: str, start: int, end: int) -> bool:
         is_value = _VALUE.search(lead) is not None
         if topics or (not is_value and _QUOTES_IT.search(lead.rstrip(" :=("))):
             return True
-    if len(topics) >= 2 or _in_fence(text, start):
+    if len(topics) >= 2 or _in_fence(text, start) or _in_table(text, start):
         return bool(topics)
     # a phrase that begins a sentence of its own is introduced by nothing
     return text[start : start + 1] not in ".!?;\n" and _INTRODUCES.search(before[-100:]) is not None
@@ -127,6 +128,13 @@ def _in_fence(text: str, start: int) -> bool:
     return text.count("```", low, start) % 2 == 1
 
 
+def _in_table(text: str, start: int) -> bool:
+    """Whether the phrase stands in a row of a table that has a row before it."""
+    line = text.rfind("\n", max(0, start - _LINE), start + 1) + 1
+    row_before = text.rfind("\n", max(0, line - 1 - _LINE), max(0, line - 1)) + 1
+    return text[line : line + 1] == "|" and text[row_before : row_before + 1] == "|" and row_before < line
+
+
 def is_hidden(text: str, start: int) -> bool:
     """Whether people who look at the rendered text would not see what stands at ``start``."""
     low = max(0, start - 400)
@@ -153,6 +161,42 @@ _TELLS_OF: Final = re2.compile(
 def is_told_of(text: str, start: int) -> bool:
     """Whether the phrase that begins at ``start`` is what a story, a film or an article is about."""
     return _TELLS_OF.search(text[max(0, start - 80) : start]) is not None
+
+
+_OWN_WORK: Final = re2.compile(
+    r"(?i)\byou(?:['’]ve| have)? (?:just )?(?:changed|did|done|fixed|edited|added|implemented|refactored"
+    r"|tried|removed|built|installed|committed|found|learned|renamed)\b"
+)
+
+
+def is_own_work(text: str, start: int, end: int) -> bool:
+    """Whether the phrase ``text[start:end]`` is about what the reader itself did (*all you changed*)."""
+    return _OWN_WORK.search(text[start:end]) is not None
+
+
+_COMMIT: Final = re.compile(r"[*|/\\ ]{0,16}[0-9a-f]{7,40} (?:\([^)\n]{1,120}\) )?")
+_LOG_HEAD: Final = re2.compile(
+    r"(?m)^Author:? .{1,80}<\S+>$|^Date:   |\burgency=\w|^\d{4}-\d\d-\d\d  ?\S.{1,60}<\S+>$"
+)
+_LOG_TAIL: Final = re2.compile(r"(?m)^ -- .{1,80}<\S+>  \w{3}, ")
+
+
+def is_log_entry(text: str, start: int, end: int) -> bool:
+    """Whether the phrase begins an entry of a log of changes, whose authors speak of themselves.
+
+    A line of ``git log --oneline``; an indented line below the author of a commit, or in a package's history.
+    """
+    at = start
+    while at < end and text[at] in " \t\n.*":
+        at += 1
+    line = text.rfind("\n", max(0, at - _LINE), at) + 1
+    lead = text[line:at]
+    if _COMMIT.fullmatch(lead):
+        return True
+    if not lead[:1].isspace() or lead.strip(" \t*-+"):
+        return False
+    before, after = text[max(0, line - _LONG_LINE) : line], text[at : at + _LONG_LINE]
+    return _LOG_HEAD.search(before) is not None or _LOG_TAIL.search(after) is not None
 
 
 _LIST_ITEM: Final = re.compile(r"\s*(?:[-*+•·|]|\d+[.)])\s*(?:\[[ xX]\]\s*)?(?:\w+:\s*)?[\"“'`]?$")

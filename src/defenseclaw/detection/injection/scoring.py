@@ -17,7 +17,14 @@ from typing import Final, Protocol
 
 import re2
 
-from defenseclaw.detection.injection.context import is_hidden, is_mentioned, is_sample_request, is_told_of
+from defenseclaw.detection.injection.context import (
+    is_hidden,
+    is_log_entry,
+    is_mentioned,
+    is_own_work,
+    is_sample_request,
+    is_told_of,
+)
 from defenseclaw.detection.injection.cues import cues
 from defenseclaw.detection.injection.lexicon import PLACE
 from defenseclaw.detection.injection.signals import CANNOT_BE_SEEN, SAYS_IN_FULL, SIGNALS, Signal
@@ -243,8 +250,12 @@ def _is_shown(signal: Signal, window: str, start: int, end: int) -> bool:
     """Whether the phrase is spoken about, or shown as what somebody might say."""
     if is_mentioned(window, start, end):
         return True
+    if signal.reason in _IN_LOGS and is_log_entry(window, start, end):
+        return True
     if signal.reason == _OWNER:
         return is_sample_request(window, start, end)
+    if signal.reason == _OWN_PROMPT:
+        return is_own_work(window, start, end)
     return signal.reason in _UNBOUND and is_told_of(window, start)
 
 
@@ -277,6 +288,8 @@ def _distance(one: tuple[int, int], other: tuple[int, int]) -> int:
 _BY_REASON: Final = {each.reason: each for each in SIGNALS}
 _MORE_THAN_A_REMARK: Final = 40
 _OWNER: Final = "speaks as the owner of the account"
+_IN_LOGS: Final = frozenset({_OWNER, "asks for a privileged action", "asks for something to be sent or paid"})
+_OWN_PROMPT: Final = "asks for the agent's own prompt"
 _UNBOUND: Final = frozenset({"takes on a role without limits", "says that there are no limits"})
 _TIED: Final = "ties a deed to the agent's task"
 _ADDRESSED: Final = "speaks to the model"

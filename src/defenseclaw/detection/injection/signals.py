@@ -174,7 +174,8 @@ SIGNALS: Final = (
         claim=True,
         patterns=(
             rf"{_UNDO_LEAD}{WORDS}(?:{PRIOR}\s+{WORDS}{WEAK_INSTRUCTION}|(?:the\s+)?(?:above|previous"
-            rf"|foregoing|preceding)\b|{WEAK_INSTRUCTION}\s+{WORDS}{GIVEN})",
+            r"|foregoing|preceding)(?:\s*[^\w\s]|\s*$|\s+(?:and|but|or|then|now|to|as|please|instead|in|on|from"
+            rf"|i|you|we|for|with|if|this|that|the|your|all)\b)|{WEAK_INSTRUCTION}\s+{WORDS}{GIVEN})",
             rf"{_UNDO_LEAD}(?:all|everything|anything|any (?:previous|prior|earlier))\b",
             r"\b(?:forget|ignore|disregard|abandon|erase|delete) (?:what|everything|all|anything)(?:"
             r" that)? (?:i|we|you|they) (?:just |have |had )?(?:said|know|wrote|discussed|think)\b",
@@ -339,10 +340,15 @@ SIGNALS: Final = (
             r"(?:\w+\s+){0,4}?(?:without (?:any )?(?:\w+ )?(?:restrictions?|filters?|censorship"
             r"|limitations?|moral\w*|ethic\w*|rules)|unfiltered|uncensored)",
             r"\bdo anything now\b|\b(?:dan|jailbreak|jailbroken|god|unrestricted|unfiltered|evil"
-            r"|chaos|sudo|dev(?:eloper)?) mode (?:is |has been |now )?(?:enabled|activated|unlocked"
-            r"|active)\b",
-            r"\byou (?:have|can have|got|possess) (?:absolutely )?no (?:rules|restrictions|limits|limitations"
-            r"|filters|ethics|morals|guidelines|boundaries|safeguards)\b",
+            r"|chaos) mode (?:is |has been |now )?(?:enabled|activated|unlocked|active)\b",
+            r"\b(?:sudo|dev(?:eloper)?|admin|debug) mode (?:is |has been |now )?(?:enabled|activated|unlocked"
+            rf"|active)\b{REST}(?:[.!:,]\s*)?{REST}\b(?:safety|filter\w*|restrictions?|polic(?:y|ies)|refus\w+"
+            r"|limits?|rules|anything|ignor\w+|bypass\w*|unrestricted|uncensored|obey|comply)",
+            r"\byou (?:have|can have|got|possess) (?:absolutely )?no (?:\w+,? (?:or |and )?){0,3}?(?:rules"
+            r"|restrictions|limits|limitations|filters|ethics|morals|guidelines|boundaries|safeguards)"
+            r"(?:\s*[.!,;:)\"”-]|\s*$|\s+(?:and|or|nor|whatsoever|at all|any ?more|now|here|as|when|because"
+            r"|so|in (?:this|what|any)|on (?:what|anything|your|topics|content)"
+            r"|to (?:what|follow|your)|you)\b)",
             r"\b(?:an? )?(?:ai|model|assistant|chat ?bot|llm|language model) (?:without|with no|that"
             r" has no|who has no) (?:any )?(?:ethics|morals?|rules|restrictions|filters?|limits"
             r"|limitations|guidelines|safeguards|censorship)\b",
@@ -842,6 +848,14 @@ SIGNALS: Final = (
             r"(?:\w+\s+){0,2}?(?:asking|confirm\w*|approv\w*|permission|consent|prompting|review)",
             rf"(?:{LEAD})(?:automatically|always)\s+(?:run|invoke|call|execute|approve|accept)\s+"
             r"(?:all|every|any)\s+(?:\w+\s+)?(?:tools?|functions?|commands?|actions?|requests?)",
+        ),
+    ),
+    Signal(
+        reason="does away with approvals",
+        data=45,
+        talk=40,
+        deed=True,
+        patterns=(
             r"\b(?:disable|skip|turn off|bypass) (?:the |any |all |your )?(?:approval|confirmation"
             r"|permission|consent)s?(?: (?:step|prompt|check|dialog|flow)s?)?\b",
             r"\bhas already (?:approved|authori[sz]ed|consented|confirmed|agreed)\b",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from defenseclaw.detection.programs.base import Act, Describe
@@ -170,15 +171,37 @@ _FORGE: Final = (
 )
 
 
+_FORGE_OWNER: Final = re.compile(r"^/?(?:repos/[^/]+/[^/]+|projects/[^/]+)(?=/|$)")
+_FORGE_PATHS: Final = (
+    (re.compile(r"^/(?:git/refs|repository/(?:branches|tags))/"), "remote_branch_lost"),
+    (re.compile(r"^/(?:\w+/)?(?:secrets|variables|keys|hooks|deploy_keys)/"), "secret_lost"),
+    (re.compile(r"^/(?:actions/runs|pipelines|jobs)/"), "pipeline_lost"),
+    (
+        re.compile(
+            r"^/(?:[\w/]{1,80}/)?(?:comments|labels|reactions|assignees|requested_reviewers|notes|subscription"
+            r"|caches|artifacts|award_emoji|lock)(?:/|$|\?)|^/?(?:user/starred|notifications)/"
+        ),
+        "",
+    ),
+)
+"""What a call of the forge's interface deletes, by its path below the repository; the rest is content."""
+
+
 def _forge(act: Act) -> None:
     apply(act, _FORGE)
-    if act.operands[:1] == ["api"]:
-        method = act.value("-X") or next(
-            (word.partition("=")[2] for word in act.words if word.startswith("--method=")), ""
-        )
-        if method.upper() == "DELETE":
-            act.does("delete")
-            act.is_("repository_lost")
+    if act.operands[:1] != ["api"]:
+        return
+    method = act.value("-X") or next(
+        (word.partition("=")[2] for word in act.words if word.startswith("--method=")), ""
+    )
+    if method.upper() != "DELETE":
+        return
+    act.does("delete")
+    path = next((word for word in act.operands[1:] if "/" in word), "")
+    below = _FORGE_OWNER.sub("", path)
+    lost = next((trait for pattern, trait in _FORGE_PATHS if pattern.search(below)), "repository_lost")
+    if lost:
+        act.is_(lost)
 
 
 _PACKAGES: Final[dict[str, Describe]] = {

@@ -46,6 +46,11 @@ _DOCUMENTS: Final = re.compile(
     r"\bdropdatabase\s*\(|\.(?:drop|remove|deletemany)\s*\(\s*(?:\{\s*\})?\s*(?:,[^)]*)?\)", re.IGNORECASE
 )
 
+_SCRATCH_DATABASE: Final = re.compile(
+    r"(?i)getsiblingdb\(\s*[\"'](?:[\w-]{1,40}[_-])?(?:te?mp|tests?|testing|scratch|sandbox|ci)[\"']\s*\)"
+    r"\.(?:dropdatabase|\w{1,40}\.drop)\s*\(\s*\)"
+)
+
 
 def losses(text: str) -> frozenset[str]:
     """Return the traits of what statements lose: ``database_lost``, ``data_lost``, or none.
@@ -66,7 +71,7 @@ def is_scratch(name: str) -> bool:
 
 def document_losses(text: str) -> frozenset[str]:
     """Return the traits of what a script of a document database loses (``db.dropDatabase()``)."""
-    found = {match[0].lower() for match in _DOCUMENTS.finditer(text[:MAX_SQL])}
+    found = {match[0].lower() for match in _DOCUMENTS.finditer(_SCRATCH_DATABASE.sub(" ", text[:MAX_SQL]))}
     if not found:
         return frozenset()
     return frozenset({"database_lost" if any("dropdatabase" in each for each in found) else "data_lost"})
