@@ -1,7 +1,7 @@
 """Eight times the input takes far less than the 64 times as long of a quadratic reader.
 
-CPU time of one thread; the limit is three times what is linear. `make nightly` runs it, and `make test` does not:
-a machine that is busy with other things can still make it fail.
+CPU time of one thread; the limit is three times what is linear. `make nightly` runs it and `make test` does
+not: a machine that is busy with other things can still make it fail.
 """
 
 from __future__ import annotations
