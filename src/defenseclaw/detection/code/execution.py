@@ -24,7 +24,6 @@ _SUBPROCESS: Final = frozenset(
 _UNIMPORTED: Final = frozenset(("Popen", "check_call", "check_output"))
 """Names that mean the subprocess module also in a fragment without its imports."""
 _PHP_SHELLS: Final = frozenset(("exec", "system", "shell_exec", "passthru", "popen", "proc_open"))
-_RUBY_SHELLS: Final = frozenset(("system", "exec", "spawn", "popen", "capture2", "capture2e", "capture3"))
 _RUBY_OWNERS: Final = frozenset(("", "Kernel", "IO", "Open3", "Process"))
 _NODE_SHELLS: Final = frozenset(("exec", "execSync"))
 

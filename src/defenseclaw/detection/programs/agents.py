@@ -7,9 +7,6 @@ from typing import Final
 
 from defenseclaw.detection.programs.base import Act, Program, grammar
 
-_READ_ONLY: Final = frozenset(
-    {"status", "version", "health", "alerts", "doctor", "explain", "tui", "help", "skill", "mcp", "tool"}
-)
 _CONTROL: Final = frozenset(
     [
         "uninstall",

@@ -551,11 +551,6 @@ def _filter(act: Act) -> None:
     act.transform = True
 
 
-def _xargs_like(act: Act) -> None:
-    act.does("execute")
-    act.stdin = "drop"
-
-
 def _test(act: Act) -> None:
     act.effect = "execute"
 

@@ -53,7 +53,6 @@ from defenseclaw.detection.windows.values import NOTHING, Closure, Data, Instanc
 
 _CONSTANTS: Final[dict[str, Data]] = {"true": 1, "false": 0, "null": None}
 _SEPARATE: Final = frozenset({"invoke-expression", "foreach-object", "where-object"})
-_LISTINGS: Final = frozenset({"get-childitem", "get-item"})
 _PASSING: Final = frozenset(
     {"where-object", "select-object", "sort-object", "out-string", "tee-object", "get-unique", "out-default"}
 )

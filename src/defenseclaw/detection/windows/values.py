@@ -367,7 +367,6 @@ def method(target: Data, name: str, arguments: list[Data]) -> Data:
     return UNKNOWN
 
 
-_CUTTING: Final = frozenset({"substring", "remove", "insert", "padleft", "padright"})
 _PLAIN_METHODS: Final[dict[str, Callable[[str], str]]] = {
     "tolower": str.lower,
     "toupper": str.upper,
