@@ -48,6 +48,7 @@ from defenseclaw.session import SessionEvent, fault
 from defenseclaw.suppressing import without_suppressed
 from defenseclaw.vocabulary import (
     JSON,
+    SHOWN_KINDS,
     Action,
     Door,
     Event,
@@ -72,7 +73,6 @@ SESSIONS_CACHED = 8192
 CLEANED_CACHED = 4096
 CLEANED_CHARS = 16384
 
-_MASKABLE = frozenset({EventKind.TOOL_RESULT, EventKind.COMPLETION})
 _throw_away_placeholder = redaction.make_placeholder(os.urandom(32))
 """For judgements that are not recorded: nobody keeps the key, so nothing can be recognised later."""
 
@@ -273,7 +273,7 @@ def _masked(event: Event, found: Detection, placeholder: Callable[[str], str]) -
 
     One that carries instructions to the agent is withheld whole: a notice takes the place of its text.
     """
-    if event.kind not in _MASKABLE:
+    if event.kind not in SHOWN_KINDS:
         return None
     shown = event.result if event.kind is EventKind.TOOL_RESULT else event.text
     if found.withhold:

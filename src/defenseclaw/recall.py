@@ -16,8 +16,8 @@ import msgspec
 
 from defenseclaw.detection.engine import Detection, detect, run
 from defenseclaw.detection.facts import Need, Snapshot
-from defenseclaw.detection.ruleset import INTERNAL_FAULT, RuleSet
-from defenseclaw.vocabulary import Event, EventKind, HostContext
+from defenseclaw.detection.ruleset import RuleSet
+from defenseclaw.vocabulary import INTERNAL_FAULT, Event, EventKind, HostContext
 
 MAX_CALLS: Final = 256
 """Calls remembered; the one not met for longest goes first."""

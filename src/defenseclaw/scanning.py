@@ -26,10 +26,19 @@ from defenseclaw.detection.code import Language, guess, language_of
 from defenseclaw.detection.code.findings import findings as code_findings
 from defenseclaw.detection.engine import detect, run
 from defenseclaw.detection.patterns import PatternOverload
-from defenseclaw.detection.ruleset import BUILT_IN, INPUT_BOUND, INTERNAL_FAULT, RuleSet, Subject
+from defenseclaw.detection.ruleset import BUILT_IN, RuleSet, Subject
 from defenseclaw.detection.text import encodable
 from defenseclaw.errors import BadRequest, NotFound
-from defenseclaw.vocabulary import Door, Event, EventKind, Finding, HostContext, Severity
+from defenseclaw.vocabulary import (
+    INPUT_BOUND,
+    INTERNAL_FAULT,
+    Door,
+    Event,
+    EventKind,
+    Finding,
+    HostContext,
+    Severity,
+)
 
 SCANNER: Final = "codeguard"
 SKIPPED_FOLDERS: Final = frozenset((".git", "node_modules", "__pycache__", ".venv", "venv"))
@@ -377,16 +386,7 @@ def _finding_row(
 
 
 def _built_in(scan: Scan, rule_id: str, severity: Severity, because: str) -> Hit:
-    rule = BUILT_IN[rule_id]
-    finding = Finding(
-        rule_id=rule.id,
-        title=rule.title,
-        category=rule.category,
-        severity=severity,
-        confidence=rule.confidence,
-        tags=rule.tags,
-        because=because,
-    )
+    finding = BUILT_IN[rule_id].finding(because, severity=severity)
     return Hit(finding=finding, path=encodable(scan.target), line=0)
 
 

@@ -14,9 +14,9 @@ from typing import Final
 from defenseclaw.audit.records import SessionState
 from defenseclaw.detection.chains import NOTHING_SEEN, Memory, Moment, Outcome, Sight
 from defenseclaw.detection.engine import Detection
-from defenseclaw.detection.ruleset import BUILT_IN, INTERNAL_FAULT, RuleSet
+from defenseclaw.detection.ruleset import BUILT_IN, RuleSet
 from defenseclaw.detection.taint import Tracer
-from defenseclaw.vocabulary import Action, Event, EventKind, Finding, Verdict
+from defenseclaw.vocabulary import INTERNAL_FAULT, Action, Event, EventKind, Finding, Verdict
 
 _CHAINS: Final = "chains"
 _BEFORE: Final = frozenset({EventKind.PROMPT, EventKind.TOOL_CALL})
@@ -25,16 +25,7 @@ _BEFORE: Final = frozenset({EventKind.PROMPT, EventKind.TOOL_CALL})
 
 def fault(where: str) -> Finding:
     """Return the finding that says that ``where`` could not be evaluated."""
-    rule = BUILT_IN[INTERNAL_FAULT]
-    return Finding(
-        rule_id=rule.id,
-        title=rule.title,
-        category=rule.category,
-        severity=rule.severity,
-        confidence=rule.confidence,
-        tags=rule.tags,
-        because=where,
-    )
+    return BUILT_IN[INTERNAL_FAULT].finding(where)
 
 
 class SessionEvent:

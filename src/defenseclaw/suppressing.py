@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace as with_changes
 from functools import partial
 
-from defenseclaw.detection.engine import Detection
-from defenseclaw.detection.facts import Facts, Need, PathFact, Snapshot
+from defenseclaw.detection.engine import Detection, run
+from defenseclaw.detection.facts import Need, PathFact, Snapshot
 from defenseclaw.detection.understanding import understand
 from defenseclaw.policy.suppression import Suppressions
 from defenseclaw.vocabulary import Event, EventKind, HostContext
@@ -59,7 +59,8 @@ def _touched(event: Event, found: Detection, host: HostContext, answer: Answer) 
     """
     facts = found.facts
     if event.kind is EventKind.TOOL_RESULT and event.args is not None:
-        facts = _facts(with_changes(event, kind=EventKind.TOOL_CALL, result=None), host, answer)
+        call = with_changes(event, kind=EventKind.TOOL_CALL, result=None)
+        facts = run(understand(call, host), answer)
         if facts.tool_class != "read":
             return None
     if facts is None or facts.parse not in ("complete", "not_applicable") or facts.issues:
@@ -77,14 +78,3 @@ def _is_certain(path: PathFact) -> bool:
     wildcard = _WILDCARD.search(path.normalized) if path.pattern else None
     leads_on = wildcard is not None and "/" in path.normalized[wildcard.start() :]
     return path.resolved and path.normalized.startswith("/") and not leads_on
-
-
-def _facts(event: Event, host: HostContext, answer: Answer) -> Facts:
-    understanding = understand(event, host)
-    try:
-        need = next(understanding)
-        while True:
-            need = understanding.send(answer(need))
-    except StopIteration as stop:
-        facts: Facts = stop.value
-        return facts

@@ -32,6 +32,14 @@ TEXT_KINDS = frozenset({EventKind.PROMPT, EventKind.TOOL_RESULT, EventKind.COMPL
 """Kinds whose subject is text rather than a call."""
 
 
+SHOWN_KINDS = frozenset({EventKind.TOOL_RESULT, EventKind.COMPLETION})
+"""Kinds that are shown to somebody, so that a replacement can be shown instead."""
+INPUT_BOUND = "INPUT-BOUND"
+"""Id of the finding for input that could only be inspected in part."""
+INTERNAL_FAULT = "INTERNAL-FAULT"
+"""Id of the finding for an inspection that stopped unexpectedly."""
+
+
 class Door(StrEnum):
     """The surface an event came in by; decides the shape of its audit row, never its findings."""
 

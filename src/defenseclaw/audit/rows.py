@@ -15,7 +15,17 @@ from typing import Any
 from defenseclaw.audit.canonical import encode
 from defenseclaw.audit.identity import time_ordered_id
 from defenseclaw.audit.records import AuditRow, Batch, FindingRow, ProcessIdentity, ScanRow, SessionState
-from defenseclaw.vocabulary import Action, Correlation, Door, Event, EventKind, Finding, Severity, Verdict
+from defenseclaw.vocabulary import (
+    INTERNAL_FAULT,
+    Action,
+    Correlation,
+    Door,
+    Event,
+    EventKind,
+    Finding,
+    Severity,
+    Verdict,
+)
 
 HOOK_SCHEMA = "defenseclaw.hook.v1"
 INSPECT_SCHEMA = "defenseclaw.inspect.v1"
@@ -449,7 +459,7 @@ def _row_severity(verdict: Verdict) -> str:
 def _result(event: Event, verdict: Verdict) -> str:
     if event.faults:
         return "rejected"
-    return "panic" if "INTERNAL-FAULT" in verdict.rule_ids else "ok"
+    return "panic" if INTERNAL_FAULT in verdict.rule_ids else "ok"
 
 
 def _trail(verdict: Verdict) -> list[str]:

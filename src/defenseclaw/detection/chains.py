@@ -35,7 +35,7 @@ from defenseclaw.detection.patterns import PatternSet
 from defenseclaw.detection.taint import Tracer, talks_outside
 from defenseclaw.detection.text import encodable
 from defenseclaw.errors import PackError
-from defenseclaw.vocabulary import Event, EventKind, Evidence, Finding, Severity
+from defenseclaw.vocabulary import Event, EventKind, Finding, Severity
 
 if TYPE_CHECKING:
     from defenseclaw.detection.ruleset import Rule
@@ -55,7 +55,6 @@ MAX_TOOL_CHARS: Final = 256
 """Characters of a tool's name that are looked at."""
 
 _ONLY_READS: Final = frozenset({"read", "search", "list", "metadata"})
-_EVIDENCE_CHARS: Final = 80
 _OTHER_SHAPE: Final = "the stored state of a session has another shape"
 _RESULTS: Final = frozenset({EventKind.TOOL_RESULT})
 
@@ -338,7 +337,10 @@ class ChainSet:
         evidence = _evidence(event, facts) if completed else ""
         return Sight(
             steps=frozenset(steps),
-            findings=tuple(_finding(rule, severity, evidence, why) for rule, severity, why in completed),
+            findings=tuple(
+                rule.finding(why, evidence=evidence, severity=severity, masks=False)
+                for rule, severity, why in completed
+            ),
             faults=tuple(faults),
             showed=facts is not None and _only_shows(facts),
             secrets=secrets,
@@ -592,24 +594,10 @@ def _severity(rule: Rule, ordered: Ordered, begun: Mark, moment: Moment) -> Seve
     return min(ordered.late, rule.severity, key=lambda each: each.rank)
 
 
-def _finding(rule: Rule, severity: Severity, evidence: str, because: str) -> Finding:
-    return Finding(
-        rule_id=rule.id,
-        title=rule.title,
-        category=rule.category,
-        severity=severity,
-        confidence=rule.confidence,
-        tags=rule.tags,
-        evidence=Evidence(evidence),
-        because=because,
-        detection_only=rule.detection_only,
-    )
-
-
 def _evidence(event: Event, facts: Facts | None) -> str:
     """Return the beginning of what completed the chain."""
     first = facts.commands[0].text if facts is not None and facts.commands else event.tool
-    return " ".join(encodable(first[: 4 * _EVIDENCE_CHARS]).split())[:_EVIDENCE_CHARS]
+    return encodable(first)
 
 
 def _only_shows(facts: Facts) -> bool:

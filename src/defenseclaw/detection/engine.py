@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, TypeVar
 
 from defenseclaw.detection.code.findings import strongest as insecure_code
 from defenseclaw.detection.conditions import Held, Witness, without_previews
@@ -23,14 +23,23 @@ from defenseclaw.detection.facts import Facts, Need, Snapshot
 from defenseclaw.detection.injection import Channel, Passage, passages
 from defenseclaw.detection.patterns import PatternOverload, PatternSet
 from defenseclaw.detection.programs import TABLE as PROGRAMS
-from defenseclaw.detection.ruleset import BUILT_IN, INPUT_BOUND, INTERNAL_FAULT, Rule, RuleSet, Subject
+from defenseclaw.detection.ruleset import BUILT_IN, Rule, RuleSet, Subject
 from defenseclaw.detection.secrets import VALIDATORS
 from defenseclaw.detection.text import Subject as Scanned
 from defenseclaw.detection.text import View, encodable, subject, views
 from defenseclaw.detection.understanding import understand
-from defenseclaw.vocabulary import Event, EventKind, Evidence, Finding, HostContext, Severity
+from defenseclaw.vocabulary import (
+    INPUT_BOUND,
+    INTERNAL_FAULT,
+    SHOWN_KINDS,
+    Event,
+    EventKind,
+    Finding,
+    HostContext,
+    Severity,
+)
 
-EVIDENCE_CHARACTERS: Final = 80
+_T = TypeVar("_T")
 _BOUND_ISSUES: Final = frozenset(("input_limit", "depth_limit", "fact_limit"))
 _SCRIPT_ENDINGS: Final = (
     ".sh", ".bash", ".zsh", ".ksh", ".py", ".pl", ".rb", ".js", ".mjs", ".cjs", ".ts", ".php", ".lua", ".ps1",
@@ -93,22 +102,20 @@ def detect(event: Event, rules: RuleSet, host: HostContext) -> Generator[Need, S
     )
 
 
-def run(
-    detection: Generator[Need, Snapshot, Detection], answer: Callable[[Need], Snapshot] | None = None
-) -> Detection:
-    """Drive :func:`detect` to its end.
+def run(steps: Generator[Need, Snapshot, _T], answer: Callable[[Need], Snapshot] | None = None) -> _T:
+    """Drive what asks for files, :func:`detect` or a part of it, to its end; return what that returns.
 
     Args:
-        detection: What :func:`detect` returned.
+        steps: What :func:`detect` returned.
         answer: Looks a file up; by default every file is missing.
     """
     look_up = answer or (lambda need: Snapshot(real_path=need.path))
     try:
-        need = next(detection)
+        need = next(steps)
         while True:
-            need = detection.send(look_up(need))
+            need = steps.send(look_up(need))
     except StopIteration as stop:
-        result: Detection = stop.value
+        result: _T = stop.value
         return result
 
 
@@ -205,7 +212,7 @@ class _Lanes:
 
     def _add_instruction(self, rule: Rule, passage: Passage, evidence: str) -> None:
         severity = rule.severity if passage.is_certain else min(rule.severity, Severity.MEDIUM, key=_rank)
-        withheld = severity.rank >= Severity.HIGH.rank and self.event.kind in _WITHHELD_KINDS
+        withheld = severity.rank >= Severity.HIGH.rank and self.event.kind in SHOWN_KINDS
         self.withhold |= withheld and not rule.detection_only
         judged = replace(
             rule,
@@ -263,32 +270,11 @@ class _Lanes:
                             break
 
     def _add(self, rule: Rule, evidence: str, because: str) -> None:
-        if rule.id in self._found:
-            return
-        self._found[rule.id] = Finding(
-            rule_id=rule.id,
-            title=rule.title,
-            category=rule.category,
-            severity=rule.severity,
-            confidence=rule.confidence,
-            tags=rule.tags,
-            evidence=Evidence(" ".join(evidence[: 4 * EVIDENCE_CHARACTERS].split())[:EVIDENCE_CHARACTERS]),
-            because=because,
-            masks=rule.masks,
-            detection_only=rule.detection_only,
-        )
+        if rule.id not in self._found:
+            self._found[rule.id] = rule.finding(because, evidence=evidence)
 
     def _add_built_in(self, rule_id: str, severity: Severity, reasons: set[str]) -> None:
-        rule = BUILT_IN[rule_id]
-        self._found[rule_id] = Finding(
-            rule_id=rule_id,
-            title=rule.title,
-            category=rule.category,
-            severity=severity,
-            confidence=rule.confidence,
-            tags=rule.tags,
-            because=", ".join(sorted(reasons)),
-        )
+        self._found[rule_id] = BUILT_IN[rule_id].finding(", ".join(sorted(reasons)), severity=severity)
 
 
 def _rank(severity: Severity) -> int:
@@ -302,7 +288,6 @@ _CHANNELS: Final = {
     EventKind.FILE: Channel.DATA,
     EventKind.ASSET: Channel.DATA,
 }
-_WITHHELD_KINDS: Final = frozenset((EventKind.TOOL_RESULT, EventKind.COMPLETION))
 _KIND_WORDS: Final = {
     EventKind.PROMPT: "prompt",
     EventKind.TOOL_CALL: "arguments",

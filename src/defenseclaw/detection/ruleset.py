@@ -17,17 +17,27 @@ from defenseclaw.detection.conditions import ConditionSet
 from defenseclaw.detection.injection import InstructionRules
 from defenseclaw.detection.patterns import PatternSet
 from defenseclaw.errors import PackError
-from defenseclaw.vocabulary import JSON, TEXT_KINDS, Door, Event, EventKind, Severity
+from defenseclaw.vocabulary import (
+    INPUT_BOUND,
+    INTERNAL_FAULT,
+    JSON,
+    TEXT_KINDS,
+    Door,
+    Event,
+    EventKind,
+    Evidence,
+    Finding,
+    Severity,
+)
 
 MAX_RULES: Final = 4096
 
-INPUT_BOUND: Final = "INPUT-BOUND"
-"""Id of the finding for input that could only be inspected in part."""
-INTERNAL_FAULT: Final = "INTERNAL-FAULT"
-"""Id of the finding for an inspection that stopped unexpectedly."""
-
 EXAMPLE_HOME: Final = "/home/dev"
 EXAMPLE_CWD: Final = "/home/dev/project"
+
+
+EVIDENCE_CHARACTERS: Final = 80
+"""Characters of what matched that a finding carries."""
 
 
 class Subject(StrEnum):
@@ -111,6 +121,35 @@ class Rule:
     allows: tuple[Example, ...] = ()
     why: str = ""
     fix: str = ""
+
+    def finding(
+        self,
+        because: str,
+        *,
+        evidence: str = "",
+        severity: Severity | None = None,
+        confidence: float | None = None,
+        masks: bool | None = None,
+        detection_only: bool | None = None,
+    ) -> Finding:
+        """Return the finding that this rule holds; what is not given is as the rule has it.
+
+        Args:
+            because: What caused it, in our own words.
+            evidence: What matched; its beginning is kept, on one line.
+        """
+        return Finding(
+            rule_id=self.id,
+            title=self.title,
+            category=self.category,
+            severity=self.severity if severity is None else severity,
+            confidence=self.confidence if confidence is None else confidence,
+            tags=self.tags,
+            evidence=Evidence(" ".join(evidence[: 4 * EVIDENCE_CHARACTERS].split())[:EVIDENCE_CHARACTERS]),
+            because=because,
+            masks=self.masks if masks is None else masks,
+            detection_only=self.detection_only if detection_only is None else detection_only,
+        )
 
     def canonical(self) -> dict[str, object]:
         """Return what decides about events, without documentation, as JSON values."""

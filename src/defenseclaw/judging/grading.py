@@ -19,7 +19,7 @@ from defenseclaw.judging.questions import (
     Question,
 )
 from defenseclaw.judging.replies import Answer, Strength
-from defenseclaw.vocabulary import EventKind, Finding, Profile, Severity
+from defenseclaw.vocabulary import SHOWN_KINDS, Finding, Profile, Severity
 
 MIN_CATEGORIES_FOR_HIGH: Final = 2
 SINGLE_CATEGORY_MAX: Final = Severity.MEDIUM
@@ -34,7 +34,6 @@ _CONFIDENCE: Final[dict[Strength, float]] = {
 _PII_CONFIDENCE: Final = 0.8
 _ADJUDICATED_CONFIDENCE: Final = 0.8
 _GRAVE: Final = frozenset(("exfiltration", "destruction"))
-_WITHHELD_KINDS: Final = frozenset((EventKind.TOOL_RESULT, EventKind.COMPLETION))
 _AREAS: Final = {
     Judge.INJECTION: Area.INJECTION,
     Judge.TOOL_INJECTION: Area.INJECTION,
@@ -118,9 +117,7 @@ def _finding(
     question: Question, rule_id: str, title: str, severity: Severity, confidence: float, said: str
 ) -> Finding:
     area = question.area or _AREAS[question.judge]
-    withheld = (
-        area is Area.INJECTION and question.kind in _WITHHELD_KINDS and severity.rank >= Severity.HIGH.rank
-    )
+    withheld = area is Area.INJECTION and question.kind in SHOWN_KINDS and severity.rank >= Severity.HIGH.rank
     return Finding(
         rule_id=rule_id,
         title=title,

@@ -14,10 +14,10 @@ from typing import Final
 from defenseclaw.detection.chains import Memory, Moment, Outcome, Sight
 from defenseclaw.detection.engine import Detection, detect, run
 from defenseclaw.detection.facts import Need, Snapshot
-from defenseclaw.detection.ruleset import INTERNAL_FAULT, Example, Rule, RuleSet
+from defenseclaw.detection.ruleset import Example, Rule, RuleSet
 from defenseclaw.detection.taint import Tracer
 from defenseclaw.packs.templates import expand
-from defenseclaw.vocabulary import HostContext
+from defenseclaw.vocabulary import INTERNAL_FAULT, HostContext
 
 _CONTROL_PORTS: Final = (18970, 4000)
 _SECONDS_BETWEEN: Final = 60

@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from dataclasses import replace as with_changes
 
 from defenseclaw.vocabulary import (
+    INTERNAL_FAULT,
     JSON,
+    SHOWN_KINDS,
     Action,
     Event,
     EventKind,
@@ -36,12 +38,8 @@ THRESHOLDS: dict[Profile, tuple[Severity, Severity]] = {
 }
 """Per profile: least severity that blocks, least severity that alerts."""
 
-INPUT_BOUND = "INPUT-BOUND"
-INTERNAL_FAULT = "INTERNAL-FAULT"
 SELF_PROTECTION = "SELF-PROTECT-"
 """Prefix of the rules an allow entry never covers."""
-
-_REPLACEABLE = frozenset({EventKind.TOOL_RESULT, EventKind.COMPLETION})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,7 +207,7 @@ def _effective(raw: Action, event: Event, posture: Posture, trail: list[str]) ->
 
 
 def _replacement(event: Event, counted: Sequence[Finding], posture: Posture, masked: JSON) -> JSON:
-    if masked is None or posture.mode is not Mode.ACTION or event.kind not in _REPLACEABLE:
+    if masked is None or posture.mode is not Mode.ACTION or event.kind not in SHOWN_KINDS:
         return None
     if not event.abilities.can_replace:
         return None

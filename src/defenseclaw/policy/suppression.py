@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as with_changes
 
-from defenseclaw.policy.decision import INPUT_BOUND, INTERNAL_FAULT, SELF_PROTECTION
-from defenseclaw.vocabulary import Event, Finding
+from defenseclaw.policy.decision import SELF_PROTECTION
+from defenseclaw.vocabulary import INPUT_BOUND, INTERNAL_FAULT, Event, Finding
 
 Touched = Callable[[], Sequence[str] | None]
 """Returns the real paths of everything an event touches; None when that is not known for certain."""

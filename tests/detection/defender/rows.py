@@ -30,7 +30,8 @@ from typing import Any, Final
 
 import yaml
 
-from defenseclaw.detection.facts import Facts, Snapshot
+from defenseclaw.detection.engine import run
+from defenseclaw.detection.facts import Facts, Need, Snapshot
 from defenseclaw.detection.understanding import understand
 from defenseclaw.vocabulary import JSON, Door, Event, EventKind, HostContext
 
@@ -78,19 +79,16 @@ def facts_of(row: Row) -> Facts:
     event = Event(kind=EventKind.TOOL_CALL, door=Door.HOOK, tool=tool, args=args, cwd=WORKSPACE)
     links = {_full(path): _full(target) for path, target in row.get("links", {}).items()}
     files = {_full(path): text.encode() for path, text in row.get("files", {}).items()}
-    questions = understand(event, HOST)
-    try:
-        need = next(questions)
-        while True:
-            real = need.path
-            for _ in range(40):
-                real = links.get(real, real)
-            content = files.get(real, b"") if need.max_bytes else b""
-            kind = "file" if real in files else "missing"
-            need = questions.send(Snapshot(real_path=real, exists=real in files, kind=kind, content=content))
-    except StopIteration as stop:
-        found: Facts = stop.value
-        return found
+
+    def answer(need: Need) -> Snapshot:
+        real = need.path
+        for _ in range(40):
+            real = links.get(real, real)
+        content = files.get(real, b"") if need.max_bytes else b""
+        kind = "file" if real in files else "missing"
+        return Snapshot(real_path=real, exists=real in files, kind=kind, content=content)
+
+    return run(understand(event, HOST), answer)
 
 
 def _call(row: Row) -> tuple[str, JSON]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from defenseclaw.detection.engine import run
 from defenseclaw.detection.facts import Command, Facts, Snapshot
 from defenseclaw.detection.understanding import understand
 from defenseclaw.vocabulary import JSON, Door, Event, EventKind, HostContext
@@ -37,14 +38,9 @@ def facts_of(
         args=args if args is not None else {"command": command},
         cwd=cwd,
     )
-    questions = understand(event, HOST)
-    try:
-        need = next(questions)
-        while True:
-            need = questions.send(Snapshot(real_path=(links or {}).get(need.path, need.path)))
-    except StopIteration as stop:
-        facts: Facts = stop.value
-        return facts
+    return run(
+        understand(event, HOST), lambda need: Snapshot(real_path=(links or {}).get(need.path, need.path))
+    )
 
 
 def traits_of(command: str) -> set[str]:

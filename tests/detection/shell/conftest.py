@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
+from defenseclaw.detection.engine import run as drive
 from defenseclaw.detection.facts import Need, Snapshot
 from defenseclaw.detection.shell import Evaluation, evaluate
 
@@ -14,15 +15,12 @@ Evaluate = Callable[..., Evaluation]
 
 
 def run(source: str, files: Mapping[str, bytes] | None = None, asked: list[Need] | None = None) -> Evaluation:
-    generator = evaluate(source, cwd=CWD, home=HOME)
-    try:
-        need = next(generator)
-        while True:
-            if asked is not None:
-                asked.append(need)
-            need = generator.send(snapshot(need, files or {}))
-    except StopIteration as done:
-        return done.value
+    def answer(need: Need) -> Snapshot:
+        if asked is not None:
+            asked.append(need)
+        return snapshot(need, files or {})
+
+    return drive(evaluate(source, cwd=CWD, home=HOME), answer)
 
 
 def snapshot(need: Need, files: Mapping[str, bytes]) -> Snapshot:

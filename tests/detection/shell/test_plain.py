@@ -1,13 +1,11 @@
 """The short way finds what the evaluator finds, or leaves the source to it."""
 
-from collections.abc import Generator
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from defenseclaw.detection import shell
-from defenseclaw.detection.facts import Need, Snapshot
+from defenseclaw.detection.engine import run
 from defenseclaw.detection.programs import TABLE
 from defenseclaw.detection.shell import Evaluation, evaluate
 from defenseclaw.detection.shell.plain import MAX_PARTS, MAX_PLAIN, plain_commands
@@ -54,18 +52,8 @@ _SOURCES = st.lists(
 ).map(lambda pairs: "".join(command + joint for command, joint in pairs).rstrip("|&;\n "))
 
 
-def _run(steps: Generator[Need, Snapshot, Evaluation]) -> Evaluation:
-    try:
-        need = next(steps)
-        while True:
-            need = steps.send(Snapshot(real_path=need.path))
-    except StopIteration as stop:
-        found: Evaluation = stop.value
-        return found
-
-
 def _evaluated(source: str) -> Evaluation:
-    return _run(evaluate(source, cwd="/home/dev/app", home="/home/dev", first_id=3))
+    return run(evaluate(source, cwd="/home/dev/app", home="/home/dev", first_id=3))
 
 
 @settings(max_examples=400)

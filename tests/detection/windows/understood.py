@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from defenseclaw.detection.facts import Snapshot
+from defenseclaw.detection.engine import run
 from defenseclaw.detection.shell import Evaluation
 from defenseclaw.detection.windows import evaluate
 
@@ -12,14 +12,7 @@ CWD = "/home/ada/project"
 
 def evaluated(source: str, dialect: str = "powershell", home: str = HOME) -> Evaluation:
     """Return the evaluation; no file exists."""
-    questions = evaluate(source, dialect, cwd=CWD, home=home)
-    try:
-        need = next(questions)
-        while True:
-            need = questions.send(Snapshot(real_path=need.path))
-    except StopIteration as stop:
-        found: Evaluation = stop.value
-        return found
+    return run(evaluate(source, dialect, cwd=CWD, home=home))
 
 
 def commands(source: str, dialect: str = "powershell") -> list[tuple[str, ...]]:

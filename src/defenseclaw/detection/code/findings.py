@@ -8,9 +8,8 @@ from typing import Final, NamedTuple
 from defenseclaw.detection.code import Place, examine
 from defenseclaw.detection.code.languages import Language
 from defenseclaw.detection.ruleset import Rule, RuleSet
-from defenseclaw.vocabulary import EventKind, Evidence, Finding
+from defenseclaw.vocabulary import EventKind, Finding
 
-EVIDENCE_CHARACTERS: Final = 80
 _DOUBT: Final = 0.6
 """What is left of a rule's confidence where the code may be meant well."""
 
@@ -61,15 +60,9 @@ def strongest(written: Iterable[tuple[str, str]], rules: RuleSet) -> list[Findin
 
 def _finding(rule: Rule, place: Place) -> Finding:
     certain = place.issue.certain
-    return Finding(
-        rule_id=rule.id,
-        title=rule.title,
-        category=rule.category,
-        severity=rule.severity,
+    return rule.finding(
+        f"line {place.line}: {place.issue.because}",
+        evidence=" ".join(place.excerpt.split()),
         confidence=rule.confidence if certain else round(rule.confidence * _DOUBT, 2),
-        tags=rule.tags,
-        evidence=Evidence(" ".join(place.excerpt.split())[:EVIDENCE_CHARACTERS]),
-        because=f"line {place.line}: {place.issue.because}",
-        masks=rule.masks,
         detection_only=rule.detection_only or not certain,
     )
