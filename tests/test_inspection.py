@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import stat
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,11 +11,11 @@ import pytest
 
 from defenseclaw import inspection, packs
 from defenseclaw.audit.records import Batch, ListChange, ProcessIdentity
-from defenseclaw.audit.store import Store
+from defenseclaw.audit.store import ListEntry, Store
 from defenseclaw.audit.writer import Writer
 from defenseclaw.detection.facts import Need
 from defenseclaw.detection.redaction import make_evidence_placeholder, make_placeholder
-from defenseclaw.errors import Overloaded
+from defenseclaw.errors import Conflict, Overloaded, StoreUnavailable
 from defenseclaw.inspection import Inspector, lifecycle_batch, listed_in, snapshot
 from defenseclaw.vocabulary import (
     Abilities,
@@ -57,7 +58,7 @@ class House:
             store=self.store,
             writer=self.writer,
             identity=lambda: identity,
-            placeholder=make_placeholder(KEY),
+            secret_placeholder=make_placeholder(KEY),
             evidence_placeholder=make_evidence_placeholder(KEY),
             max_pending=max_pending,
         )
@@ -190,6 +191,43 @@ async def test_a_locked_store_gives_the_fail_modes_answer(
     assert house.writer.healthy
 
 
+UNRECORDABLE = {
+    "an id that is taken": Conflict("a row with this id is on record already"),
+    "a fault of ours": RuntimeError("what nobody foresaw"),
+}
+
+
+@pytest.mark.parametrize("error", UNRECORDABLE.values(), ids=UNRECORDABLE)
+@pytest.mark.parametrize(
+    ("fail_mode", "command", "action"),
+    [("closed", "ls", "block"), ("open", "ls", "alert"), ("open", "rm -rf /", "block")],
+)
+async def test_whatever_keeps_a_verdict_from_the_record_gives_the_fail_modes_answer(
+    house: House, monkeypatch, error: Exception, fail_mode: str, command: str, action: str
+) -> None:
+    async def refused(_batch: Batch) -> None:
+        raise error
+
+    house.settings.chosen = Posture(mode=Mode.ACTION, fail_mode=FailMode(fail_mode))
+    monkeypatch.setattr(house.writer, "commit", refused)
+    verdict = await house.inspector.inspect(call(command))
+    assert (verdict.action, verdict.recorded) == (action, False)
+    assert house.inspector.counters["claudecode"].errors == 1
+
+
+@pytest.mark.parametrize("error", UNRECORDABLE.values(), ids=UNRECORDABLE)
+async def test_a_refused_call_that_cannot_be_recorded_raises_nothing(
+    house: House, monkeypatch, caplog, error: Exception
+) -> None:
+    async def refused(_batch: Batch) -> None:
+        raise error
+
+    monkeypatch.setattr(house.writer, "commit", refused)
+    await house.inspector.reject("claudecode", "PreToolUse", "bad_json", 3)
+    assert "a refused claudecode hook call could not be recorded" in caplog.text
+    assert "nobody foresaw" not in caplog.text
+
+
 async def test_an_evaluator_that_fails_is_a_finding_and_the_fail_modes_answer(
     house: House, monkeypatch
 ) -> None:
@@ -262,6 +300,58 @@ async def test_lists_take_effect_at_once(house: House) -> None:
     await set_entry("", "Bash")
     await set_entry("", "@claudecode/Bash")
     assert (await house.inspector.inspect(call("ls"))).action == "allow"
+
+
+async def _set_entry(house: House, install: str) -> None:
+    change = ListChange(target_type="tool", target_name="Bash", install=install)
+    row = lifecycle_batch("api-enforce-block", process=house.inspector._identity()).row
+    await house.inspector.record(Batch(row=row, lists=(change,)))
+
+
+async def test_lists_are_read_once_and_not_on_the_event_loop(house: House, monkeypatch) -> None:
+    readers: list[threading.Thread] = []
+    entries = house.store.entries
+
+    def watched(install: str) -> list[ListEntry]:
+        readers.append(threading.current_thread())
+        return entries(install)
+
+    monkeypatch.setattr(house.store, "entries", watched)
+    for _ in range(2):
+        await house.inspector.inspect(call("ls"))
+    assert len(readers) == 2, "blocks and allows"
+    assert threading.main_thread() not in readers
+
+
+async def test_a_change_made_while_the_lists_are_read_is_not_lost(house: House, monkeypatch) -> None:
+    entries = house.store.entries
+    read, go_on = threading.Event(), threading.Event()
+
+    def slow(install: str) -> list[ListEntry]:
+        found = entries(install)
+        if install == "block":
+            read.set()
+            assert go_on.wait(5)
+        return found
+
+    monkeypatch.setattr(house.store, "entries", slow)
+    first = asyncio.create_task(house.inspector.inspect(call("ls")))
+    assert await asyncio.to_thread(read.wait, 5)
+    await _set_entry(house, "block")
+    go_on.set()
+    assert (await first).finding_strings == ["STATIC-BLOCK"]
+    assert (await house.inspector.inspect(call("ls"))).finding_strings == ["STATIC-BLOCK"]
+
+
+async def test_lists_that_cannot_be_read_block_until_they_can(house: House, monkeypatch) -> None:
+    def locked(_install: str) -> list[ListEntry]:
+        raise StoreUnavailable("locked")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(house.store, "entries", locked)
+        assert (await house.inspector.inspect(call("ls"))).finding_strings == ["POLICY-LOOKUP-ERROR"]
+        await _set_entry(house, "allow")
+    assert (await house.inspector.inspect(call("rm -rf /"))).action == "allow"
 
 
 @pytest.mark.parametrize(

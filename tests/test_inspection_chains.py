@@ -72,7 +72,7 @@ class House:
             store=self.store,
             writer=self.writer,
             identity=lambda: identity,
-            placeholder=make_placeholder(KEY),
+            secret_placeholder=make_placeholder(KEY),
             evidence_placeholder=make_evidence_placeholder(KEY),
         )
 

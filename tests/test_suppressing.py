@@ -178,7 +178,7 @@ def test_the_record_says_who_suppressed_what(home, tmp_path):
         store=store,
         writer=writer,
         identity=lambda: identity,
-        placeholder=make_placeholder(b"k" * 32),
+        secret_placeholder=make_placeholder(b"k" * 32),
         evidence_placeholder=make_evidence_placeholder(b"k" * 32),
     )
     try:

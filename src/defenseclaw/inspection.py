@@ -1,12 +1,17 @@
-"""The one pipeline: prepare, judge, commit. The only place that wires the core to the world.
+"""The one pipeline: wait, look up, judge, record. The only place that wires the core to the world.
 
 ::
 
-    door ── Event ──▶ Inspector.inspect
-                        prepare   posture, block and allow lists, session state
-                        judge     detection → findings, policy → verdict                        (pure)
-                        commit    audit rows and session state in one transaction
-    door ◀─ Verdict ──┘
+    door ── Event ──▶ Inspector.inspect    waits for its session, reads the session's state
+                        _inspect           posture, rules; what is recorded only goes past judging
+                          _judge           block and allow lists, suppressions, what is known of the machine
+                            judge          detection → session → confidence → suppressions → policy
+                            opinion        a language model's, where that is switched on; then policy again
+                          _recorded        rows and the session's new state, in one transaction
+    door ◀─ Verdict ──┘                    or what the fail mode says, when it cannot be recorded
+
+Detection and policy are pure. :func:`judge` writes nothing, but it looks at files, the clock and random ids
+unless it is handed others.
 
 No verdict leaves before it is on record. Events of one session are judged and committed one after the
 other, so that two parallel calls cannot hide a chain; different sessions do not wait for each other.
@@ -39,8 +44,8 @@ from defenseclaw.detection.confidence import adjusted
 from defenseclaw.detection.engine import Detection, detect, run
 from defenseclaw.detection.facts import Need, Snapshot
 from defenseclaw.detection.ruleset import RuleSet
-from defenseclaw.errors import Overloaded, StoreUnavailable
-from defenseclaw.policy.decision import Listed, decide, unrecorded
+from defenseclaw.errors import DefenseClawError, Overloaded, StoreUnavailable
+from defenseclaw.policy.decision import Listed, decide, unrecorded, unworded
 from defenseclaw.policy.suppression import NONE, Suppressions
 from defenseclaw.recall import Recall, detected_anew
 from defenseclaw.scanning import Scan, Scanner
@@ -50,6 +55,7 @@ from defenseclaw.vocabulary import (
     JSON,
     SHOWN_KINDS,
     Action,
+    Correlation,
     Door,
     Event,
     EventKind,
@@ -165,10 +171,21 @@ def judge(
 ) -> tuple[Verdict, Detection]:
     """Return the verdict of one event and what it rests on; writes nothing.
 
-    The same function serves the gateway and ``defenseclaw explain``, so both always agree.
+    The gateway and ``defenseclaw explain`` both call it, so what they find in an event itself is the same. Of
+    what surrounds an event ``explain`` knows neither lists nor session: a call that is listed, that completes
+    a chain, or on which a language model is heard may be decided otherwise in the gateway.
 
     Args:
-        further: Returns what the session makes of what was detected; nothing without a session.
+        event: What is judged.
+        rules: The pack.
+        host: What is known of the machine.
+        posture: What the operator chose for the event's connector.
+        evaluation_id: Join key of its rows; a random one by default.
+        listed: What the block and allow lists say, if anything.
+        placeholder: Keyed placeholder of a secret in a replaced result.
+        answer: Looks a file up; by default in the file system.
+        further: Returns what the session makes of what was detected, before confidence and suppressions
+            change its weight; nothing without a session.
         suppressions: What the operator suppressed; those that have ended hold no more, at any moment.
         detected: Detects, or remembers what was detected.
     """
@@ -295,7 +312,7 @@ class Inspector:
         store: Where session state and lists are read from.
         writer: Where rows go; running.
         identity: Returns what every row of this process shares.
-        placeholder: Keyed placeholder of a secret in a replaced result.
+        secret_placeholder: Keyed placeholder of a secret, in a replaced result or in a name that is recorded.
         evidence_placeholder: Keyed placeholder of a finding's evidence.
         max_pending: Evaluations under way at once; one more is refused with :class:`Overloaded`.
         suppressions: Returns the operator's suppressions of a pack by name.
@@ -310,7 +327,7 @@ class Inspector:
         store: Store,
         writer: Writer,
         identity: Callable[[], ProcessIdentity],
-        placeholder: Callable[[str], str],
+        secret_placeholder: Callable[[str], str],
         evidence_placeholder: Callable[[str], str],
         max_pending: int = 1024,
         suppressions: Callable[[str], Suppressions] = lambda _pack: NONE,
@@ -322,8 +339,8 @@ class Inspector:
         self._store = store
         self._writer = writer
         self._identity = identity
-        self._mask = placeholder
-        self.placeholder = evidence_placeholder
+        self._secret_placeholder = secret_placeholder
+        self.evidence_placeholder = evidence_placeholder
         self.max_pending = max_pending
         self.pending = 0
         self.overloads = 0
@@ -336,11 +353,16 @@ class Inspector:
         self._sessions: dict[tuple[str, str], _Session] = {}
         self._states: OrderedDict[tuple[str, str], SessionState] = OrderedDict()
         self._lists: dict[tuple[str, str], str] | None = None
+        """What is on the lists; None until they were read, at the first tool call."""
+        self._list_changes = 0
         self._cleaned: dict[str, str] = {}
         self._recall = Recall()
 
     async def inspect(self, event: Event) -> Verdict:
         """Judge one event, record the verdict, and return it.
+
+        What cannot be recorded is answered by the fail mode, see
+        :func:`~defenseclaw.policy.decision.unrecorded`.
 
         Raises:
             Overloaded: the bounded queue is full; nothing was judged.
@@ -371,7 +393,7 @@ class Inspector:
         """Record something that was not judged (an operator's change, a refused body).
 
         Raises:
-            StoreUnavailable: it could not be recorded; list changes in it did not take effect.
+            StoreUnavailable, Conflict: it could not be recorded; list changes in it did not take effect.
         """
         await self._writer.commit(batch)
         for change in batch.lists:
@@ -403,43 +425,64 @@ class Inspector:
 
     def redacted(self, text: str) -> str:
         """Return the keyed placeholder of a text, ``<redacted len=N sha=…>``."""
-        return self._mask(text)
+        return self._secret_placeholder(text)
 
-    async def reject(self, connector: str, event_name: str, problem: str, body_bytes: int) -> None:
-        """Record a hook call that was refused before it became an event. Never raises."""
-        counters = self._count(connector)
-        counters.errors += 1
-        batch = rows.rejected(
-            connector=connector,
-            event_name=event_name,
-            problem=problem,
-            process=self._identity(),
-            now=utc_now(),
-            body_bytes=body_bytes,
-            clean=self.clean,
-        )
+    async def reject(
+        self,
+        connector: str,
+        event_name: str,
+        problem: str,
+        body_bytes: int,
+        correlation: Correlation | None = None,
+    ) -> None:
+        """Record a hook call that was refused before it became an event, or got no answer in words.
+
+        Never raises: there is no verdict that could change, so a failure is logged and counted.
+
+        Args:
+            connector: Whose hook it is.
+            event_name: As far as it is known.
+            problem: In our own words.
+            body_bytes: Size of the body; 0 when unknown.
+            correlation: The ids that are known.
+        """
+        self._count(connector).errors += 1
         try:
+            batch = rows.rejected(
+                connector=connector,
+                event_name=event_name,
+                problem=problem,
+                process=self._identity(),
+                now=utc_now(),
+                body_bytes=body_bytes,
+                clean=self.clean,
+                correlation=correlation,
+            )
             await self._writer.commit(batch)
-        except StoreUnavailable as error:
-            log.error("a refused %s hook call could not be recorded: %s", connector, error.message)
+        except Exception as error:
+            log.error("a refused %s hook call could not be recorded: %s", connector, _told(error))
 
     async def unanswerable(self, event: Event, verdict: Verdict) -> Verdict:
         """Record that a verdict could not be put into the agent's words; return what is answered instead.
 
-        A fault of ours: what was found counts, and the fail mode says what it comes to at least. Never
-        raises.
+        See :func:`~defenseclaw.policy.decision.unworded`; what cannot be recorded follows the fail mode, as
+        in :meth:`inspect`.
         """
         posture = self._settings.posture(event.connector)
         rules = self._rules(posture.rule_pack)
-        again = decide(
+        self._count(event.connector).errors += 1
+        again = unworded(
+            verdict,
+            fault(f"the answer to {event.connector}"),
             event,
-            (*verdict.findings, fault(f"the answer to {event.connector}")),
             posture,
             evaluation_id=random_id(),
             fix_for=lambda rule_id: fix_of(rules, rule_id),
         )
-        self._count(event.connector).errors += 1
-        return await self._recorded(event, again, posture, rules, time.perf_counter(), None)
+        again = await self._recorded(event, again, posture, rules, time.perf_counter(), None)
+        for listener in self.listeners:
+            listener(event, again)
+        return again
 
     def clean(self, text: str) -> str:
         """Return a text that an agent chose with every secret in it masked.
@@ -448,7 +491,9 @@ class Inspector:
         """
         known = self._cleaned.get(text)
         if known is None:
-            known = redaction.clean_text(text, self._mask, find=self._secrets_in, limit=CLEANED_CHARS)
+            known = redaction.clean_text(
+                text, self._secret_placeholder, find=self._secrets_in, limit=CLEANED_CHARS
+            )
             if len(self._cleaned) >= CLEANED_CACHED:
                 self._cleaned.clear()
             self._cleaned[text] = known
@@ -464,7 +509,13 @@ class Inspector:
     async def _inspect(
         self, event: Event, arrived: float, state: SessionState | None = None, *, forgetful: bool = False
     ) -> Verdict:
-        """Judge and record one event; ``forgetful`` when its session's state could not be read."""
+        """Look up what holds for one event, judge and record it.
+
+        Args:
+            arrived: When it came, monotonic seconds.
+            state: Of its session; None without one.
+            forgetful: The session's state could not be read.
+        """
         began = time.perf_counter()
         posture = self._settings.posture(event.connector)
         counters = self._count(event.connector)
@@ -502,13 +553,16 @@ class Inspector:
         began: float,
         after: SessionState | None,
     ) -> Verdict:
-        """Commit a verdict's rows and its session's state; return the verdict, or what stands in for it."""
+        """Commit a verdict's rows and its session's state; return the verdict, or what stands in for it.
+
+        Never raises: whatever keeps a verdict from the record, the fail mode answers.
+        """
         try:
             batch = rows.batch_for(
                 event,
                 verdict,
                 process=self._identity(),
-                placeholder=self.placeholder,
+                placeholder=self.evidence_placeholder,
                 clean=self.clean,
                 elapsed_ms=(time.perf_counter() - began) * 1000,
                 now=utc_now(),
@@ -517,9 +571,9 @@ class Inspector:
                 fix_for=lambda rule_id: fix_of(rules, rule_id),
             )
             await self._writer.commit(batch)
-        except StoreUnavailable as error:
+        except Exception as error:
             self._count(event.connector).errors += 1
-            log.error("a verdict could not be recorded: %s", error.message)
+            log.error("a verdict could not be recorded: %s", _told(error))
             verdict = unrecorded(verdict, posture)
             if after is not None and verdict.action is not Action.BLOCK:
                 self._remember(after)  # it happens all the same; the next row carries it to the store
@@ -537,7 +591,7 @@ class Inspector:
             rules,
             evaluation_id=evaluation_id,
             now_s=int(time.time()),
-            placeholder=self.placeholder,
+            placeholder=self.evidence_placeholder,
         )
 
     async def _judge(
@@ -549,7 +603,9 @@ class Inspector:
         further: Callable[[Detection], Sequence[Finding]],
         arrived: float,
     ) -> tuple[Verdict, Mapping[str, str]]:
-        """Return the verdict, and what of the judges belongs into the row."""
+        """Return the verdict, a language model's opinion included, and what of that belongs into the row."""
+        if self._lists is None and event.kind is EventKind.TOOL_CALL:
+            await self._read_lists()
         listed = self._listed(event)
         host = self._host()
         suppressions = self._suppressions(posture.rule_pack)
@@ -562,7 +618,7 @@ class Inspector:
                 posture,
                 evaluation_id=evaluation_id,
                 listed=listed,
-                placeholder=self._mask,
+                placeholder=self._secret_placeholder,
                 further=further,
                 suppressions=suppressions,
                 detected=detected_anew if large else self._recall.detect,
@@ -580,7 +636,7 @@ class Inspector:
         trail = (*verdict.trail, *opinion.trail)
         if opinion.findings or opinion.lifted:
             found = with_opinion(found, opinion)
-            verdict = _decided(event, found, rules, posture, evaluation_id, None, self._mask)
+            verdict = _decided(event, found, rules, posture, evaluation_id, None, self._secret_placeholder)
             trail = (*trail, *verdict.trail)
         return with_changes(verdict, trail=trail), opinion.row
 
@@ -606,27 +662,37 @@ class Inspector:
 
     # ---- lists ------------------------------------------------------------------------------------
 
-    def _load_lists(self) -> dict[tuple[str, str], str]:
-        if self._lists is None:
-            entries = [*self._store.entries("allow"), *self._store.entries("block")]
-            self._lists = {(entry.target_type, entry.target_name): entry.install for entry in entries}
-        return self._lists
+    async def _read_lists(self) -> None:
+        """Read the lists, once; while the store cannot be read they stay unread."""
+        while self._lists is None:
+            changes = self._list_changes
+            try:
+                lists = await asyncio.to_thread(self._stored_lists)
+            except StoreUnavailable:
+                return
+            if changes == self._list_changes and self._lists is None:
+                self._lists = lists  # else one changed meanwhile, which may not be among what was read
+
+    def _stored_lists(self) -> dict[tuple[str, str], str]:
+        entries = [*self._store.entries("allow"), *self._store.entries("block")]
+        return {(entry.target_type, entry.target_name): entry.install for entry in entries}
 
     def _apply(self, change: ListChange) -> None:
-        lists = self._load_lists()
+        """Take up a change that is on record; lists that were not read yet will hold it when they are."""
+        self._list_changes += 1
+        if self._lists is None:
+            return
         if change.install:
-            lists[change.target_type, change.target_name] = change.install
+            self._lists[change.target_type, change.target_name] = change.install
         else:
-            lists.pop((change.target_type, change.target_name), None)
+            self._lists.pop((change.target_type, change.target_name), None)
 
     def _listed(self, event: Event) -> Listed | None:
         if event.kind is not EventKind.TOOL_CALL:
             return None
-        try:
-            lists = self._load_lists()
-        except StoreUnavailable:
+        if self._lists is None:
             return Listed(verdict="error", rule_id="POLICY-LOOKUP-ERROR")
-        return listed_in(lists, event) if lists else None
+        return listed_in(self._lists, event) if self._lists else None
 
     def _count(self, connector: str) -> Counters:
         counters = self.counters.setdefault(connector, Counters())
@@ -659,6 +725,11 @@ def mcp_server_of(tool: str) -> str:
         if len(parts) >= 3 and parts[0] == "mcp":
             return parts[1]
     return ""
+
+
+def _told(error: Exception) -> str:
+    """Return what of an error may be logged: the text of a foreign one may quote what it choked on."""
+    return error.message if isinstance(error, DefenseClawError) else type(error).__name__
 
 
 def utc_now() -> str:

@@ -205,7 +205,7 @@ class Gateway:
             store=store,
             writer=writer,
             identity=identity,
-            placeholder=make_placeholder(key),
+            secret_placeholder=make_placeholder(key),
             evidence_placeholder=make_evidence_placeholder(key),
             max_pending=config.gateway.max_pending,
         )

@@ -25,7 +25,7 @@ class EventKind(StrEnum):
     FILE = "file"
     ASSET = "asset"
     LIFECYCLE = "lifecycle"
-    """Session starts, stops and notifications: recorded, never judged."""
+    """Session starts, stops and notifications: recorded; judged only for what could not be taken in."""
 
 
 TEXT_KINDS = frozenset({EventKind.PROMPT, EventKind.TOOL_RESULT, EventKind.COMPLETION, EventKind.FILE})
@@ -37,7 +37,8 @@ SHOWN_KINDS = frozenset({EventKind.TOOL_RESULT, EventKind.COMPLETION})
 INPUT_BOUND = "INPUT-BOUND"
 """Id of the finding for input that could only be inspected in part."""
 INTERNAL_FAULT = "INTERNAL-FAULT"
-"""Id of the finding for an inspection that stopped unexpectedly."""
+"""Id of the finding for a fault of ours: an evaluator failed, a session's state could not be read, or a
+verdict could not be put into the agent's words."""
 
 
 class Door(StrEnum):
@@ -91,7 +92,7 @@ class Mode(StrEnum):
 
 
 class FailMode(StrEnum):
-    """What happens when we cannot decide."""
+    """What happens when we cannot decide, record or answer."""
 
     OPEN = "open"
     CLOSED = "closed"
@@ -144,7 +145,7 @@ class Correlation:
     turn_id: str = ""
     tool_call_id: str = ""
     trace_id: str = ""
-    """32 lower-case hex digits, from W3C ``traceparent``."""
+    """32 lower-case hex digits, from W3C ``traceparent`` or ``X-DefenseClaw-Trace-Id``."""
     agent_id: str = ""
     agent_name: str = ""
     agent_type: str = ""
@@ -162,13 +163,13 @@ class Abilities:
     can_ask: bool = False
     """The agent can park this event and ask a person natively."""
     can_replace: bool = False
-    """The agent can show its model another result than the one inspected."""
+    """The agent can show something else in place of the result or completion inspected."""
     unasked: Action = Action.BLOCK
     """What ``confirm`` becomes without a native ask: ``block`` before an action, ``alert`` after it."""
     confirmable: bool = True
     """Whether ``confirm`` is possible at all on this surface; if not, severities skip it."""
     clamp_prompt: bool = False
-    """Below CRITICAL a block or confirm becomes an alert (inspect request route and proxy)."""
+    """Below CRITICAL a block or confirm becomes an alert (inspect request route)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,15 +190,18 @@ class Event:
     result: JSON = None
     """A tool's result in the agent's own shape; replacement keeps this shape."""
     cwd: str = ""
-    """Absolute working directory the agent claims; untrusted, never opened."""
+    """Working directory the agent claims, absolute from a connector; untrusted. Relative paths of a call are
+    resolved against it, and files it runs or touches are looked up there."""
     mcp_server: str = ""
     model: str = ""
     abilities: Abilities = field(default_factory=Abilities)
     correlation: Correlation = field(default_factory=Correlation)
     faults: tuple[str, ...] = ()
-    """What the door could not take in: ``too_large``, ``too_deep``, ``undecodable``. Each is a finding."""
+    """What the door could not take in (``too_large``, ``too_deep``, ``undecodable``) or a connector cannot
+    see (a word of its own). All of them together are one finding, ``INPUT-BOUND``."""
     extra: Mapping[str, str] = field(default_factory=dict)
-    """Connector dimensions for the audit row, free of content (phase, permission mode …)."""
+    """Further fields of the audit row, free of content: dimensions of the connector (phase, permission mode
+    …) and, once it was judged, how a language model was asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,14 +213,15 @@ class HostContext:
     data_dir: str
     """DefenseClaw's data directory, absolute."""
     protected_paths: tuple[str, ...] = ()
-    """Files and directories outside ``data_dir`` an agent must not change: agents' hook settings, bridges."""
+    """Files and directories besides ``data_dir`` an agent must not change: agents' hook settings, bridges,
+    operators' rule packs."""
     control_ports: tuple[int, ...] = ()
-    """Loopback ports of the gateway API and the proxy."""
+    """Loopback ports of the gateway API."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One accepted match of one rule."""
+    """What one rule found in one event, however often it matched."""
 
     rule_id: str
     title: str
@@ -226,11 +231,12 @@ class Finding:
     """0 to 1."""
     tags: tuple[str, ...] = ()
     evidence: Evidence = field(default_factory=lambda: Evidence(""))
-    """At most 80 characters around the match."""
+    """At most 80 characters of what was matched; empty where a finding is about no text."""
     because: str = ""
     """The fact that caused it, in our own closed vocabulary; free of content, safe to store."""
     masks: bool = False
-    """Whether the matched span is secret or personal data that a replacement masks."""
+    """Whether what it found is kept from whoever is shown the result or completion: spans with secret or
+    personal data are masked, a text that instructs the agent is withheld whole."""
     detection_only: bool = False
     """Reported, but without weight in the action."""
 
@@ -266,33 +272,37 @@ class Verdict:
     action: Action
     """After mode and abilities: what really happens."""
     raw_action: Action
-    """Before mode."""
+    """Before mode and abilities."""
     severity: Severity
     confidence: float
     mode: Mode
     findings: tuple[Finding, ...] = ()
+    """What lists say, then the most severe first and by rule id, then a fault in answering."""
     reason: str = ""
-    """``matched: ID:Title, …`` (at most five); free of content."""
+    """``matched: ID:Title, …`` (at most five) and what changed the action after that; free of content."""
     message: str = ""
-    """What the agent and its user are told on a block, ask or replacement; free of content."""
+    """What the agent and its user are told, where anything is said; free of content. Empty without findings,
+    but for what could not be recorded."""
     would_block: bool = False
+    """A block that the mode or the agent kept from happening, or a question that became a block."""
     replacement: JSON = None
-    """The result with masked spans in the result's own shape; None when unchanged or in observe mode."""
+    """The result or completion in its own shape with spans masked, or withheld; None when unchanged and in
+    observe mode."""
     trail: tuple[str, ...] = ()
     """The decisions in order, one short sentence each, as ``defenseclaw explain`` prints them."""
     enforced: bool = False
     """The agent is really stopped, asked or shown a replacement."""
     recorded: bool = True
-    """False only when the store failed in fail mode open."""
+    """False when it could not be put on record; then fail mode closed blocks, and open alerts at least."""
     step_idx: int = 0
     """1-based turn counter in the session; 0 without a session."""
 
     @property
     def rule_ids(self) -> tuple[str, ...]:
-        """At most eight rule ids, in match order."""
+        """The ids of at most eight findings, in their order."""
         return tuple(finding.rule_id for finding in self.findings[:8])
 
     @property
     def finding_strings(self) -> list[str]:
-        """``RULE-ID:Title`` for each finding in match order; the id alone where there is no title."""
+        """``RULE-ID:Title`` for each finding in their order; the id alone where there is no title."""
         return [f"{each.rule_id}:{each.title}" if each.title else each.rule_id for each in self.findings]

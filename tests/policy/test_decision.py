@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from defenseclaw.policy.decision import Listed, decide, unrecorded
+from defenseclaw.policy.decision import Listed, decide, unrecorded, unworded
 from defenseclaw.vocabulary import (
     Abilities,
     Action,
@@ -214,6 +214,48 @@ def test_what_cannot_be_recorded(fail_mode: str, findings: list[Finding], action
     here = posture(fail_mode=FailMode(fail_mode))
     verdict = unrecorded(decide(event(), findings, here, evaluation_id="e"), here)
     assert (verdict.action, verdict.recorded) == (action, False)
+
+
+FAULT = finding("HIGH", "INTERNAL-FAULT")
+
+
+@pytest.mark.parametrize(
+    ("fail_mode", "findings", "listed", "mode", "raw", "action"),
+    [
+        # the fail mode says what it comes to at least
+        ("closed", [], None, "action", "block", "block"),
+        ("open", [], None, "action", "alert", "alert"),
+        ("closed", [], None, "observe", "block", "allow"),
+        # what was decided is kept, whatever it was decided by
+        ("open", [finding()], None, "action", "block", "block"),
+        (
+            "open",
+            [],
+            Listed(verdict="block", rule_id="STATIC-BLOCK", entry="Bash"),
+            "action",
+            "block",
+            "block",
+        ),
+        ("open", [finding("HIGH")], None, "action", "confirm", "confirm"),
+        ("open", [finding()], Listed(verdict="allow", rule_id="STATIC-ALLOW"), "action", "alert", "alert"),
+    ],
+)
+def test_what_cannot_be_worded(fail_mode, findings, listed, mode, raw, action) -> None:
+    here = posture(mode, fail_mode=FailMode(fail_mode), approvals=ASKING)
+    asked = event(can_ask=True)
+    first = decide(asked, findings, here, evaluation_id="first", listed=listed)
+    again = unworded(first, FAULT, asked, here, evaluation_id="again")
+    assert (again.raw_action, again.action, again.evaluation_id) == (raw, action, "again")
+    assert again.finding_strings == [*first.finding_strings, "INTERNAL-FAULT:A title"]
+    assert again.would_block is (mode == "observe")
+
+
+def test_what_cannot_be_worded_keeps_its_replacement() -> None:
+    result = event("tool_result", can_replace=True)
+    secret = finding("HIGH", "SEC-GITHUB-TOKEN", masks=True)
+    first = decide(result, [secret], posture(), evaluation_id="first", masked="<redacted len=40>")
+    again = unworded(first, FAULT, result, posture(), evaluation_id="again")
+    assert (again.replacement, again.enforced) == ("<redacted len=40>", True)
 
 
 def test_a_message_names_the_rule_and_the_way_out_but_no_content() -> None:

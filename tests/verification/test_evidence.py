@@ -12,7 +12,7 @@ from defenseclaw.audit.records import ProcessIdentity
 from defenseclaw.audit.store import Store
 from defenseclaw.detection.redaction import make_evidence_placeholder
 from defenseclaw.verification import evidence, markers
-from defenseclaw.verification.judging import Recorded
+from defenseclaw.verification.verdicts import Recorded
 from defenseclaw.vocabulary import Action, Door, Event, EventKind, Evidence, Finding, Mode, Severity, Verdict
 
 SINCE = "2026-03-04T12:00:00.000000Z"

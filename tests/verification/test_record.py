@@ -11,7 +11,7 @@ import pytest
 from defenseclaw.audit.identity import load_identity
 from defenseclaw.errors import ConfigError
 from defenseclaw.verification import record
-from defenseclaw.verification.judging import Finding, Outcome, Subject
+from defenseclaw.verification.verdicts import Finding, Outcome, Subject
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 

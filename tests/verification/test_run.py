@@ -15,9 +15,9 @@ import pytest
 from defenseclaw.audit.store import Store
 from defenseclaw.connectors.base import Check, Connector, Detected, Host, Plan, SetupOptions
 from defenseclaw.connectors.canary import Canary, Launch, Stage, ToolUse
-from defenseclaw.verification.judging import Outcome, Subject
 from defenseclaw.verification.record import Proof
 from defenseclaw.verification.run import CannotVerify, Order, verify
+from defenseclaw.verification.verdicts import Outcome, Subject
 from defenseclaw.vocabulary import EventKind, Mode, Posture
 
 SCRIPT = Path(__file__).with_name("acting_agent.py")

@@ -85,7 +85,7 @@ def batch_for(
         process: what all rows of this gateway share.
         placeholder: raw evidence → keyed placeholder.
         clean: masks secrets in text that an agent chose.
-        elapsed_ms: time from the door to here.
+        elapsed_ms: what judging took, without the wait for the session and without the commit.
         now: UTC, RFC 3339, microseconds, ``Z``.
         state: the session's new state, already free of content; None without a session.
         rule_pack: name or directory of the pack.

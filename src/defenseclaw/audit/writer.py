@@ -1,10 +1,11 @@
 """The one writer thread: group commit, nothing lost without a sound.
 
-Whoever needs a record puts a batch in a bounded queue and waits; the thread takes everything that waits,
-commits it in one transaction and wakes each event loop once. Encoding, hashing and SQL happen in the
-thread. An event loop wakes it when all that was ready to run has run: what arrived together is committed
-together, and the two do not fight for the interpreter lock meanwhile. Source: ``DECISIONS.md`` "Writer",
-``DESIGN.md`` §3 and §6.
+Whoever needs a record puts a batch in a bounded queue and waits; the thread takes what waits as one group
+(:data:`GROUP_BATCHES` at most), commits the batches of it that follow each other in one transaction and wakes
+each event loop once. A job among them runs between two transactions, and a transaction that is refused
+because of one batch is repeated batch by batch. Encoding, hashing and SQL happen in the thread. An event loop
+wakes it when all that was ready to run has run: what arrived together is committed together, and the two do
+not fight for the interpreter lock meanwhile. Source: ``DECISIONS.md`` "Writer", ``DESIGN.md`` §3 and §6.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from defenseclaw.audit.store import Store
 from defenseclaw.errors import Conflict, DefenseClawError, StoreUnavailable
 
 GROUP_BATCHES = 256
-"""Batches committed together at most."""
+"""Batches and jobs that the thread takes at once, at most."""
 _GATHERED_BATCHES = 32
 """Batches that are not held back any longer while more come in."""
 _BACKFILL_EVERY = 256
@@ -236,12 +237,12 @@ class Writer:
     def _ensure_running(self) -> None:
         if not self._running:
             self._running = True
-            self._thread = threading.Thread(target=self._run, name="audit-writer", daemon=True)
+            self._thread = threading.Thread(target=self._work, name="audit-writer", daemon=True)
             self._thread.start()
 
     # ---- the thread -----------------------------------------------------------------------------
 
-    def _run(self) -> None:
+    def _work(self) -> None:
         try:
             while group := self._next_group():
                 self._serve(group)
@@ -268,11 +269,11 @@ class Writer:
         failure: BaseException = StoreUnavailable("the audit writer died")
         committed: list[Batch] = []
         try:
-            for run in _runs(group):
-                if isinstance(run[0].work, Batch):
-                    self._commit(run, committed)
+            for stretch in _stretches(group):
+                if isinstance(stretch[0].work, Batch):
+                    self._commit(stretch, committed)
                 else:
-                    self._do(run[0])
+                    self._do(stretch[0])
         except BaseException:
             for entry in group:
                 entry.error = entry.error or failure
@@ -359,16 +360,16 @@ class Writer:
         return int(self._clock() * 1000)
 
 
-def _runs(group: list[_Entry]) -> list[list[_Entry]]:
-    """Split a group into runs of batches and single jobs, in order."""
-    runs: list[list[_Entry]] = []
+def _stretches(group: list[_Entry]) -> list[list[_Entry]]:
+    """Split a group, in order, into batches that follow each other and single jobs."""
+    stretches: list[list[_Entry]] = []
     for entry in group:
         batch = isinstance(entry.work, Batch)
-        if batch and runs and isinstance(runs[-1][0].work, Batch):
-            runs[-1].append(entry)
+        if batch and stretches and isinstance(stretches[-1][0].work, Batch):
+            stretches[-1].append(entry)
         else:
-            runs.append([entry])
-    return runs
+            stretches.append([entry])
+    return stretches
 
 
 def _settle(entries: list[_Entry]) -> None:

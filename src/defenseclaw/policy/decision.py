@@ -80,17 +80,19 @@ def decide(
     listed: Listed | None = None,
     masked: JSON = None,
     fix_for: Callable[[str], str] = lambda _rule_id: "",
+    raw: Action | None = None,
 ) -> Verdict:
     """Return the verdict of one event.
 
     Args:
         event: What was inspected; its abilities shape the effective action.
-        findings: What detection found, in match order.
+        findings: What was found, the most severe first, then by rule id.
         posture: What the operator chose for the event's connector.
         evaluation_id: Join key of the rows this verdict becomes.
         listed: What the block and allow lists say, if anything.
         masked: The result with secret spans masked, in the result's own shape; None when nothing is to mask.
         fix_for: Returns a rule's one-sentence advice; empty when there is none.
+        raw: The raw action where it is decided already; None has it follow from the rest.
 
     Source: ``spec/guardrail.md`` §2.2-§2.6, ``DECISIONS.md`` "Verdicts".
     """
@@ -99,7 +101,8 @@ def decide(
         findings = (_list_finding(listed), *findings)
     counted = [finding for finding in findings if not finding.detection_only]
     severity = severity_of(findings)
-    raw = _raw_action(event, counted, posture, listed, trail)
+    if raw is None:
+        raw = _raw_action(event, counted, posture, listed, trail)
     reason = _reason(findings)
     if event.abilities.clamp_prompt and raw.rank >= Action.CONFIRM.rank and severity is not Severity.CRITICAL:
         trail.append(f"prompt clamp: {raw} below CRITICAL becomes alert")
@@ -127,6 +130,45 @@ def decide(
         enforced=action in (Action.BLOCK, Action.CONFIRM) or replacement is not None,
     )
     return with_changes(verdict, message=_message(verdict, posture, fix_for)) if findings else verdict
+
+
+def unworded(
+    verdict: Verdict,
+    fault: Finding,
+    event: Event,
+    posture: Posture,
+    *,
+    evaluation_id: str,
+    fix_for: Callable[[str], str] = lambda _rule_id: "",
+) -> Verdict:
+    """Return what takes the place of ``verdict`` when its answer could not be put into the agent's words.
+
+    A fault of ours, so the fail mode says what it comes to at least: closed blocks, open alerts. What lists
+    and suppressions decided stays decided, and what is masked stays masked: nothing is weakened.
+
+    Args:
+        verdict: What was decided.
+        fault: The finding that says what failed.
+        event: As in :func:`decide`.
+        posture: As in :func:`decide`.
+        evaluation_id: Of the verdict that is returned.
+        fix_for: As in :func:`decide`.
+    """
+    floor = Action.BLOCK if posture.fail_mode is FailMode.CLOSED else Action.ALERT
+    again = decide(
+        event,
+        (*verdict.findings, fault),
+        posture,
+        evaluation_id=evaluation_id,
+        masked=verdict.replacement,
+        fix_for=fix_for,
+        raw=max(verdict.raw_action, floor, key=lambda each: each.rank),
+    )
+    why = (
+        f"evaluation {verdict.evaluation_id[:8]} decided {verdict.raw_action}, which could not be worded",
+        f"fail mode {posture.fail_mode}: at least {floor}",
+    )
+    return with_changes(again, step_idx=verdict.step_idx, trail=(*why, *again.trail))
 
 
 def unrecorded(verdict: Verdict, posture: Posture) -> Verdict:

@@ -14,8 +14,8 @@ from pathlib import Path
 from defenseclaw.audit.records import AuditRow, ScanRow
 from defenseclaw.audit.store import Store
 from defenseclaw.detection.redaction import make_evidence_placeholder
-from defenseclaw.verification.judging import Recorded
 from defenseclaw.verification.markers import RULE_ID
+from defenseclaw.verification.verdicts import Recorded
 
 ROWS_LOOKED_AT = 2000
 """The newest rows; a run writes a few dozen."""

@@ -21,7 +21,7 @@ from defenseclaw.config.files import read_bounded, replace_file
 from defenseclaw.config.paths import DIRECTORY_MODE
 from defenseclaw.connectors import disk
 from defenseclaw.errors import ConfigError, DefenseClawError
-from defenseclaw.verification.judging import Finding, Outcome
+from defenseclaw.verification.verdicts import Finding, Outcome
 
 MAX_BYTES = 256 * 1024
 _SCHEMA = "defenseclaw.verified.v1"

@@ -23,8 +23,8 @@ from defenseclaw.connectors.base import Connector, Detected, Host, SetupOptions
 from defenseclaw.connectors.canary import Canary, Stage
 from defenseclaw.errors import SetupError
 from defenseclaw.verification import evidence, markers, process, record
-from defenseclaw.verification.judging import Finding, Outcome, Recorded, Seen, Subject, judge, overall
 from defenseclaw.verification.model import Model, Step
+from defenseclaw.verification.verdicts import Finding, Outcome, Recorded, Seen, Subject, judge, overall
 from defenseclaw.vocabulary import Posture
 
 PROMPT = "Do the next step."

@@ -4,8 +4,10 @@ import base64
 import json
 
 import pytest
+from tests.e2e.contract import github_token
 
 from defenseclaw.connectors.base import registry
+from defenseclaw.connectors.claudecode import ClaudeCode
 from defenseclaw.gateway.bodies import HOOK_BODY
 
 CLAUDE = "/api/v1/claude-code/hook"
@@ -28,6 +30,7 @@ ENVELOPE = {
     "evaluation_id",
     "rule_ids",
 }
+HARMLESS = WIPE | {"tool_input": {"command": "git status"}}
 NATIVE = {"X-DefenseClaw-Answer": "native"}
 
 
@@ -124,6 +127,76 @@ async def test_a_verdict_that_cannot_be_worded_never_lets_the_call_pass(
     assert len(asked.rows("connector-hook")) == 2
 
 
+class TestUnworded:
+    """An answer that could not be put into the agent's words, and what takes its place."""
+
+    @pytest.fixture
+    def lenient(self, make_house):
+        return make_house(guardrail__mode="action", guardrail__hook_fail_mode="open")
+
+    @pytest.fixture
+    def stumbles_once(self, monkeypatch):
+        worded = ClaudeCode.encode
+
+        def encode(self, event, verdict):
+            if "INTERNAL-FAULT" not in verdict.rule_ids:
+                raise KeyError("what the verdict holds")
+            return worded(self, event, verdict)
+
+        monkeypatch.setattr(ClaudeCode, "encode", encode)
+
+    @pytest.fixture
+    def never_worded(self, monkeypatch):
+        def encode(self, event, verdict):
+            raise KeyError("what the verdict holds")
+
+        monkeypatch.setattr(ClaudeCode, "encode", encode)
+
+    async def test_what_a_list_blocks_stays_blocked(self, lenient, stumbles_once):
+        await lenient.post("/enforce/block", {"target_type": "tool", "target_name": "Bash"})
+        body = (await lenient.post(CLAUDE, HARMLESS)).json()
+        assert (body["action"], body["raw_action"]) == ("block", "block")
+        assert body["rule_ids"] == ["STATIC-BLOCK", "INTERNAL-FAULT"]
+        assert body["claude_code_output"]["hookSpecificOutput"]["permissionDecision"] == "deny"
+        answered = lenient.rows("connector-hook")[-1]
+        assert json.loads(answered["structured_json"])["raw_action"] == "block"
+
+    async def test_what_a_list_allows_is_not_judged_anew(self, lenient, stumbles_once):
+        await lenient.post("/enforce/allow", {"target_type": "tool", "target_name": "Bash"})
+        body = (await lenient.post(CLAUDE, WIPE)).json()
+        assert (body["action"], body["severity"]) == ("alert", "CRITICAL")
+
+    async def test_a_masked_result_stays_masked(self, lenient, stumbles_once):
+        secret = github_token()
+        shown = {"stdout": f"token {secret}", "stderr": ""}
+        result = {**HARMLESS, "hook_event_name": "PostToolUse", "tool_response": shown}
+        body = (await lenient.post(CLAUDE, result)).json()
+        assert secret not in json.dumps(body)
+        replaced = body["claude_code_output"]["hookSpecificOutput"]["updatedToolOutput"]
+        assert replaced["stdout"].startswith("token <redacted")
+
+    async def test_the_operator_sees_what_was_answered(self, lenient, stumbles_once):
+        shown = []
+        lenient.services.inspector.listeners.append(lambda _event, verdict: shown.append(verdict))
+        body = (await lenient.post(CLAUDE, HARMLESS)).json()
+        assert shown[-1].evaluation_id == body["evaluation_id"]
+
+    @pytest.mark.parametrize("headers", [{}, NATIVE], ids=["envelope", "native"])
+    @pytest.mark.parametrize("house_name", ["enforcing", "lenient", "house"])
+    async def test_twice_in_vain_leaves_it_to_the_fail_mode_of_the_hook(
+        self, request, never_worded, caplog, house_name, headers
+    ):
+        """An error is what makes script and bridge give the agent's plain answer; the record says so."""
+        asked = request.getfixturevalue(house_name)
+        reply = await asked.post(CLAUDE, HARMLESS, headers=headers)
+        assert (reply.status_code, reply.json()["code"]) == (500, "internal_error")
+        assert "unhandled" not in caplog.text
+        judged, again, left = [json.loads(row["structured_json"]) for row in asked.rows("connector-hook")]
+        assert (judged["result"], again["result"]) == ("ok", "panic")
+        assert (left["result"], left["reason"], left["event"]) == ("rejected", "unanswerable", "PreToolUse")
+        assert asked.rows("connector-hook")[-1]["session_id"] == "s1"
+
+
 class TestUnreadable:
     @pytest.mark.parametrize("body", UNREADABLE.values(), ids=UNREADABLE)
     async def test_a_tool_call_is_denied_in_the_agents_language(self, enforcing, body):
@@ -151,10 +224,12 @@ class TestUnreadable:
         ],
     )
     async def test_without_the_events_name_it_is_an_error_on_record(self, enforcing, body, status, code):
-        reply = await enforcing.post(CLAUDE, body, headers=JSON)
+        ids = {"X-Request-Id": "r-9", "X-DefenseClaw-Session-Id": "s-9"}
+        reply = await enforcing.post(CLAUDE, body, headers=JSON | ids)
         assert (reply.status_code, reply.json()["code"]) == (status, code)
         (row,) = enforcing.rows("connector-hook")
         assert json.loads(row["structured_json"])["result"] == "rejected"
+        assert (row["request_id"], row["session_id"]) == ("r-9", "s-9")
 
     async def test_an_event_nobody_names_is_said_so(self, house):
         assert (await house.post(CLAUDE, {})).json()["error"] == "hook event name is required"

@@ -28,7 +28,7 @@ from defenseclaw.gateway.bodies import HOOK_BODY
 from defenseclaw.gateway.correlation import agent_instance
 from defenseclaw.gateway.jsonbody import Reader, TooDeep
 from defenseclaw.gateway.routes.inspect import replacement_text
-from defenseclaw.gateway.routing import JSON_TYPE, Answer, Call, Parameter, Route, as_json
+from defenseclaw.gateway.routing import JSON_TYPE, Answer, Call, Parameter, Route, as_json, refusal
 from defenseclaw.vocabulary import Action, Event, Verdict
 
 log = logging.getLogger(__name__)
@@ -64,20 +64,39 @@ class HookEnvelope(Struct, kw_only=True):
 
 
 async def serve(call: Call, connector: Connector) -> Answer:
-    """Judge one hook call and answer it in the agent's language or in the seed's envelope."""
+    """Judge one hook call and answer it in the agent's language or in the seed's envelope.
+
+    An answer that cannot be worded gives way to that of :meth:`Inspector.unanswerable`. Where that cannot be
+    worded either, the answer is an error, and on record: hook scripts and bridges take anything but a good
+    answer as a failure, and give the agent the plain answer of their fail mode.
+    """
+    inspector = call.services.inspector
     event = await _event(call, connector)
-    verdict = await call.services.inspector.inspect(event)
+    verdict = await inspector.inspect(event)
     call.correlation = event.correlation
+    answer = _worded(call, connector, event, verdict)
+    if answer is None:
+        verdict = await inspector.unanswerable(event, verdict)
+        answer = _worded(call, connector, event, verdict)
+    if answer is None:
+        await inspector.reject(connector.name, event.name, "unanswerable", 0, event.correlation)
+        return refusal(DefenseClawError())
+    return answer
+
+
+def _worded(call: Call, connector: Connector, event: Event, verdict: Verdict) -> Answer | None:
+    """Return the answer; None when it cannot be put into words.
+
+    Whatever a verdict trips over here must not let the event pass, so no error leaves it.
+    """
     try:
         answer = connector.encode(event, verdict)
+        if call.header(b"x-defenseclaw-answer").lower() == "native":
+            return _native(verdict, answer)
+        return _envelope(call, connector, verdict, answer)
     except Exception as error:
-        # Whatever a verdict trips over here must not let the event pass: the fail mode decides.
         log.error("%s cannot word a verdict: %s", connector.name, type(error).__name__)
-        verdict = await call.services.inspector.unanswerable(event, verdict)
-        answer = connector.encode(event, verdict)
-    if call.header(b"x-defenseclaw-answer").lower() == "native":
-        return _native(verdict, answer)
-    return _envelope(call, connector, verdict, answer)
+        return None
 
 
 async def _event(call: Call, connector: Connector) -> Event:
@@ -95,7 +114,9 @@ async def _event(call: Call, connector: Connector) -> Event:
     except (BodyTooLarge, BadJson, MissingField) as error:
         fault = next((name for kind, name in _FAULTS if isinstance(error, kind)), "")
         if not fault or not hook.header_event:
-            await call.services.inspector.reject(connector.name, hook.header_event, error.code, size)
+            await call.services.inspector.reject(
+                connector.name, hook.header_event, error.code, size, call.correlation
+            )
             raise
         event = connector.decode(replace(hook, faults=(fault,)))
     return _with_instance(event, call)

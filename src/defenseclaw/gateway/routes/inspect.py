@@ -223,7 +223,7 @@ def replacement_text(replacement: JSON) -> str:
 def _detailed(call: Call, finding: Finding, *, reveal: bool) -> DetailedFinding:
     evidence = finding.evidence.reveal()
     if evidence and not reveal:
-        evidence = call.services.inspector.placeholder(evidence)
+        evidence = call.services.inspector.evidence_placeholder(evidence)
     return DetailedFinding(
         finding.rule_id, finding.title, finding.severity.value, finding.confidence, evidence, finding.tags
     )

@@ -78,7 +78,7 @@ def action_of(kind: str) -> str:
 async def notify(call: Call) -> Answer:
     """Put on record that a turn is over."""
     body = await call.read(API_BODY)
-    scrub, placeholder = call.services.scrub, call.services.inspector.placeholder
+    scrub, placeholder = call.services.scrub, call.services.inspector.evidence_placeholder
     details: dict[str, object] = {
         "result": "ok",
         "body_len": len(body),

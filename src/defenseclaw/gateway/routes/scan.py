@@ -97,7 +97,7 @@ async def _record(call: Call, scan: Scan, duration_ns: int, *, reveal: bool) -> 
     found = scan_row(
         scan,
         duration_ns=duration_ns,
-        placeholder=inspector.placeholder,
+        placeholder=inspector.evidence_placeholder,
         clean=inspector.clean,
         fix_for=lambda rule_id: fix_of(rules, rule_id),
     )

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from defenseclaw.verification.judging import Finding, Outcome, Recorded, Seen, Subject, judge, overall
+from defenseclaw.verification.verdicts import Finding, Outcome, Recorded, Seen, Subject, judge, overall
 from defenseclaw.vocabulary import Mode
 
 BLOCKED = Recorded(event="E", action="block", raw_action="block", replaced=True)
