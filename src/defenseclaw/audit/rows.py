@@ -268,16 +268,19 @@ class _Names:
 
 def _identity(guard: _Guard, correlation: Correlation, connector: str) -> dict[str, Any]:
     return {
-        "request_id": guard(correlation.request_id, _ID),
-        "trace_id": guard(correlation.trace_id, _ID),
-        "session_id": guard(correlation.session_id, _ID),
-        "turn_id": guard(correlation.turn_id, _ID),
-        "agent_id": guard(correlation.agent_id, _NAME),
-        "agent_name": guard(correlation.agent_name or connector, _NAME),
-        "agent_instance_id": guard(correlation.agent_instance_id, _ID),
-        "policy_id": guard(correlation.policy_id, _EVENT),
-        "destination_app": guard(correlation.destination_app, _EVENT),
-        "tool_id": guard(correlation.tool_call_id, _ID),
+        name: guard(text, limit) if text else ""
+        for name, text, limit in (
+            ("request_id", correlation.request_id, _ID),
+            ("trace_id", correlation.trace_id, _ID),
+            ("session_id", correlation.session_id, _ID),
+            ("turn_id", correlation.turn_id, _ID),
+            ("agent_id", correlation.agent_id, _NAME),
+            ("agent_name", correlation.agent_name or connector, _NAME),
+            ("agent_instance_id", correlation.agent_instance_id, _ID),
+            ("policy_id", correlation.policy_id, _EVENT),
+            ("destination_app", correlation.destination_app, _EVENT),
+            ("tool_id", correlation.tool_call_id, _ID),
+        )
     }
 
 
@@ -288,6 +291,8 @@ def _extra(event: Event, guard: _Guard) -> dict[str, str]:
             pairs.setdefault(key, value)
     if event.faults:
         pairs["faults"] = ",".join(event.faults)
+    if not pairs:
+        return {}
     out: dict[str, str] = {}
     room = _EXTRA_TOTAL
     for key in sorted(pairs)[:_EXTRA_PAIRS]:
@@ -381,13 +386,15 @@ def _inspect_row(
     rule_pack: str,
 ) -> AuditRow:
     reason = tidy(verdict.reason, _REASON)
-    action, raw_action = verdict.action.value, verdict.raw_action.value
-    severity, mode = verdict.severity.value, verdict.mode.value
+    # str() of a StrEnum is its value, without the detour that the attribute takes.
+    action, raw_action = str(verdict.action), str(verdict.raw_action)
+    severity, mode = str(verdict.severity), str(verdict.mode)
+    rule_ids = list(verdict.rule_ids)
     envelope: dict[str, Any] = {
         "schema": INSPECT_SCHEMA,
         "timestamp": now,
         "route": names.event,
-        "kind": event.kind.value,
+        "kind": str(event.kind),
         "action": action,
         "raw_action": raw_action,
         "severity": severity,
@@ -397,7 +404,7 @@ def _inspect_row(
         "would_block": verdict.would_block,
         "elapsed_ms": elapsed_ms,
         "evaluation_id": verdict.evaluation_id,
-        "rule_ids": list(verdict.rule_ids),
+        "rule_ids": rule_ids,
         "enforced": verdict.enforced,
         "rule_pack_dir": rule_pack,
     }
@@ -405,24 +412,24 @@ def _inspect_row(
         envelope["extra"] = names.extra
     if verdict.trail:
         envelope["trail"] = _trail(verdict)
-    tail: dict[str, object] = {
-        "severity": severity,
-        "confidence": f"{verdict.confidence:.2f}",
-        "reason": reason,
-        "elapsed": f"{elapsed_ms}ms",
-        "mode": mode,
-        "would_block": verdict.would_block,
-        "raw_action": raw_action,
+    told = {
         "model": names.extra.get("model", ""),
         "exit_code": names.extra.get("exit_code", ""),
         "request_id": names.identity["request_id"],
-        "evaluation_id": verdict.evaluation_id,
-        "rule_ids": ",".join(verdict.rule_ids),
     }
+    # Only what came from elsewhere may need quotes.
+    details = (
+        f"severity={severity} confidence={verdict.confidence:.2f}"
+        + (f" reason={_token(reason)}" if reason else "")
+        + f" elapsed={elapsed_ms}ms mode={mode} would_block={'true' if verdict.would_block else 'false'}"
+        + f" raw_action={raw_action} {_tail(told.items())}".rstrip()
+        + f" evaluation_id={verdict.evaluation_id}"
+        + (f" rule_ids={_token(','.join(rule_ids))}" if rule_ids else "")
+    )
     return AuditRow(
         action=f"inspect-{names.event}-{action}",
         target=_INSPECT_TARGETS.get(event.name) or names.tool or names.event,
-        details=_tail(tail.items()),
+        details=details,
         structured=envelope,
         severity=_row_severity(verdict),
         tool_name=names.tool,

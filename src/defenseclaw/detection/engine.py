@@ -91,11 +91,15 @@ def detect(event: Event, rules: RuleSet, host: HostContext) -> Generator[Need, S
         return Detection(findings=lanes.findings())
     facts: Facts | None = None
     if event.kind is EventKind.TOOL_CALL:
-        with lanes.guarded("understanding"):
+        try:
             facts = yield from understand(event, host)
+        except Exception as error:
+            lanes.went_wrong("understanding", error)
     if facts is not None:
-        with lanes.guarded("judging the call"):
+        try:
             lanes.judge_call(facts)
+        except Exception as error:
+            lanes.went_wrong("judging the call", error)
     scanned = lanes.judge_text()
     return Detection(
         findings=lanes.findings(), facts=facts, scanned=scanned, spans=lanes.spans(), withhold=lanes.withhold
@@ -165,41 +169,57 @@ class _Lanes:
         self._bounds.update(names)
 
     def judge_call(self, facts: Facts) -> None:
-        self.bound(*_BOUND_ISSUES.intersection(facts.issues))
-        with self.guarded("conditions"):
+        self._bounds |= _BOUND_ISSUES.intersection(facts.issues)
+        try:
             for held in self.rules.conditions.evaluate(facts, self.event.cwd):
                 self._held(held)
+        except Exception as error:
+            self.went_wrong("conditions", error)
         acting = without_previews(facts)
-        with self.guarded("command patterns"):
-            self._search(Subject.COMMAND, (command.text for command in acting.commands), "in a command")
-        with self.guarded("code patterns"):
-            self._search(Subject.CODE, _code(acting), "in program text")
-        with self.guarded("insecure code"):
-            self._found |= {each.rule_id: each for each in insecure_code(facts.written, self.rules)}
+        for lane, judge in _CALL_LANES:
+            try:
+                judge(self, acting)
+            except Exception as error:
+                self.went_wrong(lane, error)
+
+    def _judge_commands(self, acting: Facts) -> None:
+        self._search(Subject.COMMAND, (command.text for command in acting.commands), "in a command")
+
+    def _judge_code(self, acting: Facts) -> None:
+        self._search(Subject.CODE, _code(acting), "in program text")
+
+    def _judge_written(self, acting: Facts) -> None:
+        if acting.written:
+            self._found |= {each.rule_id: each for each in insecure_code(acting.written, self.rules)}
 
     def judge_text(self) -> Scanned | None:
         """Search the event's text in every reading of it; None when there was none to be had."""
         scanned: Scanned | None = None
-        with self.guarded("text"):
+        try:
             scanned = subject(self.event)
             if not scanned.complete:
                 self.bound("too_deep")
-            patterns = self.rules.patterns[Subject.TEXT]
-            for view in views(scanned):
-                where = f"in the {_KIND_WORDS[self.event.kind]}" + _READINGS.get(view.note, "")
-                for rule, start, end in self._accepted(patterns, view.text, view.utf8):
-                    self._add(rule, view.text[start:end], f"pattern {where}")
-                    if rule.masks:
-                        self._spans.add((*view.original(start, end), rule.id))
+            self._judge_patterns(scanned)
+        except Exception as error:
+            self.went_wrong("text", error)
+        # A tool call speaks for the agent, so its arguments are not searched for what speaks to it.
+        channel = _CHANNELS.get(self.event.kind)
+        if scanned is not None and channel is not None and self.rules.instructions:
             with self.guarded("instructions"):
-                self._judge_instructions(scanned)
+                self._judge_instructions(scanned, channel)
         return scanned
 
-    def _judge_instructions(self, scanned: Scanned) -> None:
-        """Find what speaks to the agent; a tool call speaks for it, so its arguments are not searched."""
-        channel = _CHANNELS.get(self.event.kind)
-        if channel is None or not self.rules.instructions:
-            return
+    def _judge_patterns(self, scanned: Scanned) -> None:
+        patterns = self.rules.patterns[Subject.TEXT]
+        for view in views(scanned):
+            where = f"in the {_KIND_WORDS[self.event.kind]}" + _READINGS.get(view.note, "")
+            for rule, start, end in self._accepted(patterns, view.text, view.utf8):
+                self._add(rule, view.text[start:end], f"pattern {where}")
+                if rule.masks:
+                    self._spans.add((*view.original(start, end), rule.id))
+
+    def _judge_instructions(self, scanned: Scanned, channel: Channel) -> None:
+        """Find what speaks to the agent."""
         found: list[tuple[Passage, View]] = []
         for view in views(scanned):
             if view.note != "joined":
@@ -275,6 +295,14 @@ class _Lanes:
 
     def _add_built_in(self, rule_id: str, severity: Severity, reasons: set[str]) -> None:
         self._found[rule_id] = BUILT_IN[rule_id].finding(", ".join(sorted(reasons)), severity=severity)
+
+
+_CALL_LANES: Final = (
+    ("command patterns", _Lanes._judge_commands),
+    ("code patterns", _Lanes._judge_code),
+    ("insecure code", _Lanes._judge_written),
+)
+"""What looks at the facts of a call; what goes wrong in one does not keep the others from looking."""
 
 
 def _rank(severity: Severity) -> int:

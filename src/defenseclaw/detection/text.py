@@ -75,7 +75,7 @@ class _Walked(NamedTuple):
 
 def _children(value: JSON, pointer: str) -> Iterator[tuple[str | None, JSON, str, bool]]:
     """Yield ``(key, child, pointer, follows a string)`` for each child of a container."""
-    if isinstance(value, Mapping):
+    if isinstance(value, (dict, Mapping)):
         for key, child in value.items():
             name = str(key)
             yield name, child, f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}", False
@@ -135,10 +135,11 @@ def subject_of(value: JSON, *extra: str) -> Subject:
     position = 0
     walk = _Walk(value)
     for text, pointer, is_key, in_list in walk:
-        leaves.append(Leaf(position, position + len(text), pointer, is_key, in_list))
+        end = position + len(text)
+        leaves.append(Leaf(position, end, pointer, is_key, in_list))
         separator = _AFTER_KEY if is_key else _AFTER_LEAF
         pieces += (text, separator)
-        position += len(text) + len(separator)
+        position = end + len(separator)
     for text in extra:
         leaves.append(Leaf(position, position + len(text), "#"))
         pieces += (text, _AFTER_LEAF)

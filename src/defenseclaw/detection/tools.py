@@ -396,7 +396,7 @@ def _as_object(args: JSON) -> dict[str, Any]:
             args = msgspec.json.decode(args.encode())
         except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
             return {}
-    return dict(args) if isinstance(args, Mapping) else {}
+    return dict(args) if isinstance(args, (dict, Mapping)) else {}
 
 
 def _take_shell(call: Call, arguments: dict[str, Any], args: JSON) -> None:
@@ -408,9 +408,10 @@ def _take_shell(call: Call, arguments: dict[str, Any], args: JSON) -> None:
 
 def _variables(lowered: Mapping[str, Any]) -> str:
     """Return the assignments that say what the call puts into the environment of its command line."""
-    given: Mapping[Any, Any] = next(
-        (lowered[key] for key in _ENVIRONMENT_KEYS if isinstance(lowered.get(key), Mapping)), {}
-    )
+    named = [lowered[key] for key in _ENVIRONMENT_KEYS if key in lowered]
+    given: Mapping[Any, Any] = next((each for each in named if isinstance(each, Mapping)), {})
+    if not given:
+        return ""
     return "".join(
         # What other programs run from a variable they only run when it is handed on to them.
         f"{'export ' if name in environment.RUN else ''}{name}={_quote(value)}; "
@@ -452,7 +453,7 @@ def _take_command_line(call: Call, lowered: dict[str, Any], arguments: dict[str,
 def _with_arguments(command: str, lowered: Mapping[str, Any]) -> str:
     """Join ``{"command": "rm", "args": ["-rf", "/"]}``."""
     rest = lowered.get("args") or lowered.get("argv") or lowered.get("arguments")
-    if isinstance(rest, Sequence) and not isinstance(rest, str):
+    if rest and isinstance(rest, Sequence) and not isinstance(rest, str):
         return f"{command} {_join(rest)}"
     return command
 

@@ -14,6 +14,18 @@ MAX_BYTES = 128
 
 _REQUEST_ID = (b"x-defenseclaw-request-id", b"x-request-id", b"x-correlation-id")
 _USER_ID = (b"x-defenseclaw-user-id", b"x-user-id", b"x-user")
+_SESSION_ID = b"x-defenseclaw-session-id"
+_AGENT_ID = b"x-defenseclaw-agent-id"
+_AGENT_NAME = b"x-defenseclaw-agent-name"
+_AGENT_INSTANCE_ID = b"x-defenseclaw-agent-instance-id"
+_POLICY_ID = b"x-defenseclaw-policy-id"
+_DESTINATION_APP = b"x-defenseclaw-destination-app"
+_IDS = frozenset(
+    (
+        *(*_REQUEST_ID, *_USER_ID, _SESSION_ID),
+        *(_AGENT_ID, _AGENT_NAME, _AGENT_INSTANCE_ID, _POLICY_ID, _DESTINATION_APP),
+    )
+)
 _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
 _TRACE_ID = re.compile(rb"(?!0{32})[0-9a-f]{32}")
 
@@ -31,7 +43,7 @@ def cleaned(value: bytes) -> str:
 
 def request_id(headers: Headers) -> str:
     """Return the caller's id of this request, or a new UUID."""
-    return _first(headers, _REQUEST_ID) or random_id()
+    return _first(_sent(headers), _REQUEST_ID) or random_id()
 
 
 def correlation(headers: Headers, *, loopback: bool, instance: str, agent: Agent) -> Correlation:
@@ -43,18 +55,18 @@ def correlation(headers: Headers, *, loopback: bool, instance: str, agent: Agent
         instance: Id of this gateway process; agent instances are derived from it.
         agent: Identity of agents that name none.
     """
-    session = _one(headers, b"x-defenseclaw-session-id")
+    sent = _sent(headers)
+    session = sent.get(_SESSION_ID, "")
     return Correlation(
-        request_id=request_id(headers),
+        request_id=_first(sent, _REQUEST_ID) or random_id(),
         session_id=session,
         trace_id=_trace_id(headers) if loopback else "",
-        agent_id=_one(headers, b"x-defenseclaw-agent-id") or cleaned(agent.id.encode()),
-        agent_name=_one(headers, b"x-defenseclaw-agent-name") or cleaned(agent.name.encode()),
-        agent_instance_id=_one(headers, b"x-defenseclaw-agent-instance-id")
-        or agent_instance(instance, session),
-        policy_id=_one(headers, b"x-defenseclaw-policy-id"),
-        destination_app=_one(headers, b"x-defenseclaw-destination-app"),
-        user_id=_first(headers, _USER_ID) if loopback else "",
+        agent_id=sent.get(_AGENT_ID) or (agent.id and cleaned(agent.id.encode())),
+        agent_name=sent.get(_AGENT_NAME) or (agent.name and cleaned(agent.name.encode())),
+        agent_instance_id=sent.get(_AGENT_INSTANCE_ID) or agent_instance(instance, session),
+        policy_id=sent.get(_POLICY_ID, ""),
+        destination_app=sent.get(_DESTINATION_APP, ""),
+        user_id=_first(sent, _USER_ID) if loopback else "",
     )
 
 
@@ -71,14 +83,14 @@ def _trace_id(headers: Headers) -> str:
     return plain.decode() if _TRACE_ID.fullmatch(plain) else ""
 
 
-def _one(headers: Headers, name: bytes) -> str:
-    value = headers.get(name)
-    return cleaned(value) if value else ""
+def _sent(headers: Headers) -> dict[bytes, str]:
+    """Return the ids among the headers, cleaned; most requests carry one or two."""
+    return {name: cleaned(headers[name]) for name in _IDS & headers.keys()}
 
 
-def _first(headers: Headers, names: tuple[bytes, ...]) -> str:
+def _first(sent: dict[bytes, str], names: tuple[bytes, ...]) -> str:
     for name in names:
-        value = _one(headers, name)
+        value = sent.get(name)
         if value:
             return value
     return ""

@@ -138,7 +138,7 @@ def shows_token(program: str, argv: tuple[str, ...]) -> bool:
     """Return whether a command prints our token or puts it among its words, other than to test it."""
     if program in _SHOWING and TOKEN in argv:
         return True
-    return program not in _TESTING and any(TOKEN_VALUE in word for word in argv)
+    return TOKEN_VALUE in "\0".join(argv) and program not in _TESTING
 
 
 def inherited(assignments: tuple[str, ...]) -> tuple[str, ...]:

@@ -112,9 +112,11 @@ _SPECIAL_DIRECTORIES: Final = ("-", "+", "")
 def _parts(source: str) -> list[list[str]] | None:
     """Return the words of every command, and what joins them in between; None when it is not plain."""
     if _NOT_BARE(source) is None:
-        parts = [piece.split() for piece in _JOINTS.split(source)]
-        if (">" in source or "&" in source) and any(map(_has_operator, parts[::2])):
-            return None
+        pieces = _JOINTS.split(source)
+        parts = [piece.split() for piece in pieces]
+        for piece, words in zip(pieces[::2], parts[::2], strict=True):
+            if (">" in piece or "&" in piece) and _has_operator(words):
+                return None
     elif "'" in source or '"' in source:
         quoted = _quoted_parts(source)
         if quoted is None:

@@ -8,6 +8,7 @@ any one word. Rows compare normalised words, so options may stand anywhere.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from defenseclaw.detection.programs.base import Act
@@ -61,8 +62,12 @@ class Call:
         return not (self.needs and self.needs.isdisjoint(options)) and self.unless.isdisjoint(options)
 
 
+@cache
 def calls(traits: str, *rows: str) -> tuple[Call, ...]:
-    """Return the rows of one kind of loss; ``traits`` are words apart by spaces."""
+    """Return the rows of one kind of loss; ``traits`` are words apart by spaces.
+
+    For rows written in the source only: they are read once and kept.
+    """
     return tuple(_row(tuple(traits.split()), row) for row in rows)
 
 
@@ -113,5 +118,7 @@ def apply(act: Act, rows: tuple[Call, ...], operation: str = "delete") -> None:
 def _leading_options(act: Act) -> int:
     count = 0
     for word in act.words[: 2 * _MAX_OFFSET]:
+        if word == "--":
+            break
         count += word.startswith("-")
     return count
