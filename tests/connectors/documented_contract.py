@@ -13,14 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tests.connectors.scripted_contract import ACTION, ScriptedContract
+from tests.connectors.scripted_contract import ACTION, GOLDEN, ScriptedContract
 
 from defenseclaw.connectors import files
 from defenseclaw.connectors.base import HookCall, NativeAnswer
 from defenseclaw.policy.decision import decide
 from defenseclaw.vocabulary import Action, Approvals, FailMode, Finding, Mode, Posture, Severity
 
-ROOT = Path(__file__).parent.parent / "golden"
 SEVERITIES = {
     Action.ALLOW: None,
     Action.ALERT: Severity.MEDIUM,
@@ -76,13 +75,10 @@ class DocumentedContract(ScriptedContract):
 
     @property
     def folder(self) -> Path:
-        return ROOT / self.connector.name
-
-    def payload(self, name, **changes):
-        return json.loads((self.folder / f"{name}.json").read_text()) | changes
+        return GOLDEN / self.connector.name
 
     def decode(self, name, **changes):
-        return self.connector.decode(HookCall(payload=self.payload(name, **changes), header_event=name))
+        return self.connector.decode(HookCall(payload=self.golden(name, **changes), header_event=name))
 
     def names(self):
         return sorted(path.stem for path in self.folder.glob("*.json") if path.stem != "answers")
@@ -116,7 +112,7 @@ class DocumentedContract(ScriptedContract):
             for name in said:
                 done = subprocess.run(
                     ["/bin/sh", "-c", self.connector.command(machine, name)],
-                    input=json.dumps(self.payload(name)).encode(),
+                    input=json.dumps(self.golden(name)).encode(),
                     capture_output=True,
                     env={},
                     timeout=30,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from abc import ABC, abstractmethod
 from dataclasses import replace
@@ -11,10 +12,13 @@ import pytest
 
 from defenseclaw.connectors import disk, files, hookscript, runtime
 from defenseclaw.connectors.base import HookCall, SetupOptions, by_any_name, registry
-from defenseclaw.errors import AgentNotFound, MissingField, SetupError
+from defenseclaw.connectors.jsonc import CommentedDocument
+from defenseclaw.errors import AgentNotFound, ForeignContent, MissingField, SetupError
 from defenseclaw.vocabulary import Action, Correlation, EventKind, FailMode, Finding, Mode, Severity
 
+GOLDEN = Path(__file__).parent.parent / "golden"
 ACTION = SetupOptions(mode=Mode.ACTION, fail_mode=FailMode.CLOSED)
+FAILED_CLOSED = "DefenseClaw could not check this and fails closed. Start it: defenseclaw-gateway start"
 FINDING = Finding(
     rule_id="CMD-RM-ROOT",
     title="Recursive delete",
@@ -33,6 +37,17 @@ class ScriptedContract(ABC):
     override = ""
     moved = ""
     """The settings file below it."""
+    withheld = frozenset()
+    """Events on which a block shows the model another result instead of refusing."""
+    malformed = ()
+    """Contents of the settings file that are refused, since they are not the agent's."""
+    foreign = ()
+    """Settings of other people, which a teardown brings back byte for byte."""
+
+    def pytest_generate_tests(self, metafunc):
+        for name in ("malformed", "foreign", "switch"):
+            if name in metafunc.fixturenames:
+                metafunc.parametrize(name, getattr(self, name))
 
     @pytest.fixture
     def machine(self, host, executable):
@@ -45,8 +60,15 @@ class ScriptedContract(ABC):
     def put(self, host, content):
         path = self.connector.settings_path(host)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
         return path
+
+    def golden(self, name, **changes):
+        """A payload as the agent sent it, or as its documentation has it."""
+        return json.loads((GOLDEN / self.connector.name / f"{name}.json").read_text()) | changes
+
+    def decode(self, name, **changes):
+        return self.connector.decode(HookCall(payload=self.golden(name, **changes)))
 
     @abstractmethod
     def spoil(self, path: Path) -> str:
@@ -66,7 +88,8 @@ class ScriptedContract(ABC):
             assert event.kind is self.connector.kind_of(name)
             answer = self.connector.encode(event, verdict(Action.BLOCK))
             refusal = self.connector.refusal(name, "not here")
-            assert answer.output == (refusal if event.abilities.can_block else None)
+            if name not in self.withheld:
+                assert answer.output == (refusal if event.abilities.can_block else None)
 
     def test_no_name_anywhere_is_refused(self):
         with pytest.raises(MissingField):
@@ -117,6 +140,35 @@ class ScriptedContract(ABC):
         left = {name for name, (_, what) in tree(machine.home).items() if what != "directory"} - set(before)
         assert left == {".defenseclaw/.setup.lock"}
 
+    def test_settings_come_back_byte_for_byte(self, machine, foreign):
+        path = self.put(machine, foreign)
+        before = path.read_bytes()
+        path.chmod(0o644)
+        self.install(machine)
+        assert path.read_bytes() != before
+        files.restore(machine, self.connector)
+        assert path.read_bytes() == before
+        assert path.stat().st_mode & 0o777 == 0o644
+
+    def test_settings_of_another_shape_are_refused_and_untouched(self, machine, malformed):
+        path = self.put(machine, malformed)
+        before = path.read_bytes()
+        with pytest.raises(ForeignContent) as caught:
+            self.install(machine)
+        assert str(path) in caught.value.message
+        assert "SECRET" not in caught.value.message
+        assert path.read_bytes() == before
+        assert not machine.data_dir.exists()
+
+    def test_a_workspace_in_our_own_directory_is_refused(self, machine):
+        options = replace(ACTION, workspace=machine.data_dir / "x")
+        if self.connector.project_file:
+            with pytest.raises(SetupError, match="data directory"):
+                self.connector.plan_setup(machine, options)
+        else:
+            users = self.connector.settings_path(machine)
+            assert self.connector.setup_path(machine, options) == users
+
     def test_the_agents_directory_is_followed(self, machine, tmp_path):
         moved = replace(machine, env={**machine.env, self.override: str(tmp_path / "its own é")})
         self.install(moved)
@@ -129,7 +181,7 @@ class ScriptedContract(ABC):
         relative = replace(machine, env={**machine.env, self.override: "relative"})
         assert self.connector.settings_path(relative) == self.connector.settings_path(machine)
 
-    def test_the_script_refuses_in_closed_mode_what_it_should(self, machine, verdict):
+    def test_the_script_refuses_in_closed_mode_what_it_should(self, machine):
         """Run for real without a gateway: what it prints is what the agent would be answered."""
         self.install(machine)
         script = hookscript.script_path(machine, self.connector.script)
@@ -138,14 +190,14 @@ class ScriptedContract(ABC):
             done = subprocess.run(
                 ["/bin/sh", "-c", command], input=b"{}", capture_output=True, env={}, timeout=30
             )
-            event = self.connector.decode(HookCall(header_event=name))
             stopped = self.connector.stopped_when_closed(name)
             assert done.returncode == (self.connector.closed_exit if stopped else 0)
             assert bool(done.stdout.strip()) is stopped, name
             if stopped:
-                said = verdict(Action.BLOCK, message="DefenseClaw could not check this and fails closed. "
-                               "Start it: defenseclaw-gateway start")  # fmt: skip
-                assert done.stdout.strip() == self.connector.encode(event, said).stdout
+                said = (
+                    "DefenseClaw could not check this and fails closed. Start it: defenseclaw-gateway start"
+                )
+                assert json.loads(done.stdout) == self.connector.refusal(name, said)
                 assert b"fail mode closed" in done.stderr
         assert script.stat().st_mode & 0o777 == 0o700
 
@@ -219,3 +271,65 @@ class ScriptedContract(ABC):
         paths = self.connector.protected_paths(machine)
         assert str(tmp_path / "cfg" / self.moved) in paths
         assert str(self.connector.settings_path(machine)) in paths
+
+
+class EntriesContract(ScriptedContract):
+    """Of agents whose settings hold a list of entries for each event below ``hooks``."""
+
+    def value(self, path):
+        return CommentedDocument(path.read_bytes() or b"{}").root.value
+
+    def test_what_others_wrote_stays_while_we_are_in(self, machine, foreign):
+        path = self.put(machine, foreign)
+        theirs = self.value(path)
+        self.install(machine)
+        ours = self.value(path)
+        for event, entries in theirs.pop("hooks", {}).items():
+            assert ours["hooks"][event][: len(entries)] == entries
+        assert {key: ours[key] for key in theirs} == theirs
+        assert set(ours) <= {*theirs, "hooks", "version"}
+
+
+class ProjectContract(ScriptedContract):
+    """Of agents that a setup can hook for one project only."""
+
+    note = ""
+    """Part of what a setup of a project warns of; empty for nothing."""
+
+    @pytest.fixture
+    def work(self, tmp_path):
+        folder = tmp_path / "it's a project é"
+        folder.mkdir()
+        return folder
+
+    def test_a_project_takes_the_hooks_and_gives_them_back(self, machine, work):
+        options = replace(ACTION, workspace=work)
+        assert self.note in " ".join(self.connector.plan_setup(machine, options).warnings)
+        self.install(machine, options)
+        path = work / self.connector.project_file
+        assert path.exists()
+        assert not self.connector.settings_path(machine).exists()
+        assert self.connector.detect(machine).configured is True
+        assert str(path) in self.connector.protected_paths(machine)
+        assert {check.status for check in self.connector.check(machine, ACTION)} == {"pass"}
+        self.install(machine)  # for the user: the project's goes
+        assert list(work.iterdir()) == []
+        assert self.connector.settings_path(machine).exists()
+
+
+class SwitchedOffContract(ScriptedContract):
+    """Of agents in whose settings somebody can switch hooks off."""
+
+    switch = ()
+    """File below the home directory, what is in it, and what a refusal says of it."""
+
+    def test_hooks_that_are_switched_off_are_refused_and_told_by_doctor(self, machine, switch):
+        where, content, said = switch
+        path = machine.home / where
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+        options = replace(ACTION, workspace=machine.home / "work")
+        with pytest.raises(SetupError, match=said):
+            self.install(machine, options)
+        rows = self.connector.check(machine, options)
+        assert any(check.status == "fail" and said in check.detail for check in rows)

@@ -26,10 +26,40 @@ def host(tmp_path):
     return Host(home=home, data_dir=home / ".defenseclaw", env={"PATH": str(tmp_path / "bin")})
 
 
+FOREIGN = [
+    "",
+    "{}",
+    '{\r\n\t"mine": {"Stop": [{"command": "make lint"}], "enabled": false}\r\n}\r\n',
+    '{"mine": {"pretooluse": [{"matcher": "run_command", "hooks": [{"command": "x", "timeout": 5}]}]}}',
+    '{\n  "é": {"PreInvocation": [{"type": "prompt", "prompt": "be kind", "model": "m"}], "Other": 1}\n}',
+]
+
+
 class TestAntigravityContract(DocumentedContract):
     connector = AGY
     version = "1.2.3"
     too_old = "1.1.8"
+    foreign = FOREIGN
+    malformed = (
+        "[]",
+        "{broken",
+        "{} // no comments",
+        '{"a": {},}',
+        '{"a": {"Stop": []}, "a": {}}',
+        '{"enabled": true}',
+        '{"a": []}',
+        '{"a": {"enabled": "yes"}}',
+        '{"a": {"Stop": {}}}',
+        '{"a": {"stop": [1]}}',
+        '{"a": {"PreToolUse": [{"hooks": {}}]}}',
+        '{"a": {"PreToolUse": [{"matcher": 1}]}}',
+        '{"a": {"PreToolUse": [{"hooks": ["x"]}]}}',
+        '{"a": {"Stop": [{"type": "COMMAND"}]}}',
+        '{"a": {"Stop": [{"timeout": 1.5}]}}',
+        '{"a": {"Stop": [{"timeout": "5"}]}}',
+        '{"a": {"Stop": [{"timeout": true}]}}',
+        '{"a": {"Stop": [{"timeout": 1099511627776}]}}',
+    )
 
     def spoil(self, path):
         content = json.loads(path.read_text())
@@ -39,24 +69,13 @@ class TestAntigravityContract(DocumentedContract):
 
 
 CONTRACT = TestAntigravityContract()
-decode = CONTRACT.decode
+golden, decode, install, put = CONTRACT.golden, CONTRACT.decode, CONTRACT.install, CONTRACT.put
 
 
 @pytest.fixture
 def machine(host, executable):
     executable("agy", "echo 'agy 1.2.3'")
     return host
-
-
-def install(host, options=ACTION):
-    return files.apply(host, AGY, AGY.plan_setup(host, options))
-
-
-def put(host, text):
-    path = AGY.settings_path(host)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(text.encode())
-    return path
 
 
 # ---- events in ------------------------------------------------------------------------------------
@@ -77,7 +96,7 @@ def test_documented_events(name, kind, fields):
     event = decode(name)
     assert (event.name, event.kind, event.connector) == (name, kind, "antigravity")
     assert (event.cwd, event.model) == ("/home/user/project", "gemini-3-pro")
-    assert event.correlation.session_id == CONTRACT.payload(name)["conversationId"]
+    assert event.correlation.session_id == golden(name)["conversationId"]
     for field, wanted in fields.items():
         assert getattr(event, field) == wanted
 
@@ -88,7 +107,7 @@ def test_every_documented_event_is_in_the_table():
 
 def test_a_result_is_not_taken_for_a_call():
     """Both payloads look alike: only the command line tells them apart."""
-    body = CONTRACT.payload("PostToolUse")
+    body = golden("PostToolUse")
     assert AGY.decode(HookCall(payload=body, header_event="PostToolUse")).kind is EventKind.TOOL_RESULT
     assert AGY.decode(HookCall(payload=body, header_event="PreToolUse")).kind is EventKind.TOOL_CALL
 
@@ -199,25 +218,14 @@ def test_a_path_that_no_command_can_hold_is_refused(machine, name, tree):
 
 
 MINE = {"type": "command", "command": "mine"}
-FOREIGN = [
-    "",
-    "{}",
-    '{\r\n\t"mine": {"Stop": [{"command": "make lint"}], "enabled": false}\r\n}\r\n',
-    '{"mine": {"pretooluse": [{"matcher": "run_command", "hooks": [{"command": "x", "timeout": 5}]}]}}',
-    '{\n  "é": {"PreInvocation": [{"type": "prompt", "prompt": "be kind", "model": "m"}], "Other": 1}\n}',
-]
 
 
 @pytest.mark.parametrize("text", FOREIGN)
-def test_the_file_comes_back_byte_for_byte(machine, text):
+def test_everybody_elses_hooks_stay_as_they_are(machine, text):
     path = put(machine, text)
-    path.chmod(0o644)
     install(machine)
     for name, theirs in json.loads(text or "{}").items():
         assert json.loads(path.read_text())[name] == theirs
-    files.restore(machine, AGY)
-    assert path.read_bytes() == text.encode()
-    assert path.stat().st_mode & 0o777 == 0o644
 
 
 @pytest.mark.parametrize(
@@ -296,38 +304,6 @@ def test_an_operators_edits_survive_teardown(machine, executable, before, later,
     files.restore(machine, AGY)
     assert json.loads(path.read_text()) == before | later
     path.unlink()
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "[]",
-        "{broken",
-        "{} // no comments",
-        '{"a": {},}',
-        '{"a": {"Stop": []}, "a": {}}',
-        '{"enabled": true}',
-        '{"a": []}',
-        '{"a": {"enabled": "yes"}}',
-        '{"a": {"Stop": {}}}',
-        '{"a": {"stop": [1]}}',
-        '{"a": {"PreToolUse": [{"hooks": {}}]}}',
-        '{"a": {"PreToolUse": [{"matcher": 1}]}}',
-        '{"a": {"PreToolUse": [{"hooks": ["x"]}]}}',
-        '{"a": {"Stop": [{"type": "COMMAND"}]}}',
-        '{"a": {"Stop": [{"timeout": 1.5}]}}',
-        '{"a": {"Stop": [{"timeout": "5"}]}}',
-        '{"a": {"Stop": [{"timeout": true}]}}',
-        '{"a": {"Stop": [{"timeout": 1099511627776}]}}',
-    ],
-)
-def test_a_file_that_antigravity_would_drop_is_refused_and_untouched(machine, text):
-    path = put(machine, text)
-    with pytest.raises(ForeignContent) as caught:
-        install(machine)
-    assert str(path) in caught.value.message
-    assert path.read_text() == text
-    assert not machine.data_dir.exists()
 
 
 def test_a_file_that_is_dropped_later_is_told(machine):

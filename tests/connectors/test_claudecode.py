@@ -2,35 +2,18 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.connectors.scripted_contract import ACTION, FINDING, EntriesContract, SwitchedOffContract
 
-from defenseclaw.connectors import claudecode, disk, files, runtime
-from defenseclaw.connectors.base import HookCall, SetupOptions, by_any_name, registry
-from defenseclaw.errors import AgentNotFound, BadJson, ForeignContent, MissingField, SetupError
-from defenseclaw.vocabulary import Action, Correlation, EventKind, FailMode, Finding, Mode, Severity
+from defenseclaw.connectors import claudecode, files, runtime
+from defenseclaw.connectors.base import HookCall
+from defenseclaw.errors import BadJson
+from defenseclaw.vocabulary import Action, EventKind
 
 CLAUDE = claudecode.CONNECTOR
-GOLDEN = Path(__file__).parent.parent / "golden" / "claudecode"
-ACTION = SetupOptions(mode=Mode.ACTION, fail_mode=FailMode.CLOSED)
-FINDING = Finding(
-    rule_id="CMD-RM-ROOT",
-    title="Recursive delete",
-    category="command",
-    severity=Severity.HIGH,
-    confidence=0.9,
-)
-
-
-def golden(name, **changes):
-    return json.loads((GOLDEN / f"{name}.json").read_text()) | changes
-
-
-def decode(name, **changes):
-    return CLAUDE.decode(HookCall(payload=golden(name, **changes)))
 
 
 @pytest.fixture(autouse=True)
@@ -38,27 +21,84 @@ def unmanaged(tmp_path, monkeypatch):
     monkeypatch.setattr(type(CLAUDE), "managed_settings_dirs", (tmp_path / "managed",))
 
 
+FOREIGN = [
+    b"{}",
+    b"",
+    b"{}\n",
+    b'{"model":"opus"}',
+    b'\xef\xbb\xbf{\r\n\t"env": {"A": "b"},\r\n\t"hooks": {}\r\n}\r\n',
+    json.dumps(
+        {
+            "z": 1,
+            "hooks": {
+                "PreToolUse": [
+                    {"matcher": "Bash", "hooks": [{"type": "command", "command": "theirs"}]},
+                    {"hooks": []},
+                ],
+                "Notification": [],
+            },
+            "a": {"é": [1, 2, 3]},
+        },
+        indent=4,
+        ensure_ascii=False,
+    ).encode(),
+]
+
+
+class TestClaudeCodeContract(EntriesContract, SwitchedOffContract):
+    connector = CLAUDE
+    version = "2.1.197"
+    too_old = "2.1.151"
+    override = "CLAUDE_CONFIG_DIR"
+    moved = "settings.json"
+    withheld = frozenset({"PostToolUse"})
+    foreign = FOREIGN
+    malformed = (
+        b"[]",
+        b'"x"',
+        b'{"hooks":[]}',
+        b'{"hooks":{"Stop":{}}}',
+        b'{"hooks":{},"hooks":{}}',
+        b"{broken",
+        b"// c\n{}",
+    )
+    switch = (
+        (".claude/settings.json", '{"disableAllHooks": true}', "disableAllHooks"),
+        ("../managed/managed-settings.json", '{"disableAllHooks": true}', "disableAllHooks"),
+        ("../managed/managed-settings.json", '{"allowManagedHooksOnly": true}', "allowManagedHooksOnly"),
+        (
+            "../managed/managed-settings.d/10-org.json",
+            '{"allowManagedHooksOnly": true}',
+            "allowManagedHooksOnly",
+        ),
+        ("work/.claude/settings.local.json", '{"disableAllHooks": true}', "disableAllHooks"),
+    )
+
+    def value(self, path):
+        return json.loads(path.read_bytes().decode("utf-8-sig") or "{}")
+
+    def test_every_event_that_can_be_stopped_is_refused_in_the_agents_words(self):
+        """A declined elicitation has no room for words."""
+        for name in CLAUDE.block_events:
+            refusal = CLAUDE.refusal(name, "the reason")
+            assert refusal
+            assert ("the reason" in str(refusal)) is not name.startswith("Elicitation")
+
+    def spoil(self, path):
+        content = json.loads(path.read_text())
+        del content["hooks"]["PreToolUse"]
+        path.write_text(json.dumps(content))
+        return "PreToolUse"
+
+
+CONTRACT = TestClaudeCodeContract()
+golden, decode, install, put = CONTRACT.golden, CONTRACT.decode, CONTRACT.install, CONTRACT.put
+
+
 @pytest.fixture
 def machine(host, executable):
-    """A machine with Claude Code on it."""
     executable("claude", "echo '2.1.197 (Claude Code)'")
     return host
-
-
-def install(host, options=ACTION):
-    return files.apply(host, CLAUDE, CLAUDE.plan_setup(host, options))
-
-
-def put_settings(host, content):
-    path = claudecode.settings_path(host)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content if isinstance(content, bytes) else json.dumps(content, indent=2).encode())
-    return path
-
-
-def test_is_found_by_all_its_names():
-    assert registry()["claudecode"] is CLAUDE
-    assert {by_any_name(each) for each in ("claudecode", "claude-code", "Claude", "claude_code")} == {CLAUDE}
 
 
 # ---- events in ------------------------------------------------------------------------------------
@@ -135,16 +175,6 @@ def test_the_header_names_the_event_where_the_payload_does_not():
     assert CLAUDE.decode(HookCall(payload=golden("Stop"), header_event="PreToolUse")).name == "Stop"
 
 
-def test_a_body_that_could_not_be_taken_in_is_the_event_of_the_header():
-    event = CLAUDE.decode(HookCall(header_event="PreToolUse", faults=("too_large",)))
-    assert (event.kind, event.faults) == (EventKind.TOOL_CALL, ("too_large",))
-
-
-def test_no_name_anywhere_is_refused():
-    with pytest.raises(MissingField):
-        CLAUDE.decode(HookCall(payload={"session_id": "x"}))
-
-
 @pytest.mark.parametrize("value", ["rm -rf", ["x"], 1])
 def test_arguments_that_are_no_object_are_refused(value):
     with pytest.raises(BadJson):
@@ -163,12 +193,6 @@ def test_identities_are_short_and_printable():
     event = decode("PreToolUse", session_id=" a\x00b\x1b[31m" + "x" * 500, tool_use_id={"not": "a string"})
     assert event.correlation.session_id == ("ab[31m" + "x" * 500)[:128]
     assert event.correlation.tool_call_id == ""
-
-
-def test_header_ids_stand_in_for_missing_ones():
-    known = Correlation(session_id="from-header", trace_id="f" * 32)
-    event = CLAUDE.decode(HookCall(payload={"hook_event_name": "Stop"}, correlation=known))
-    assert (event.correlation.session_id, event.correlation.trace_id) == ("from-header", "f" * 32)
 
 
 # ---- answers out ----------------------------------------------------------------------------------
@@ -294,6 +318,13 @@ def test_a_masked_result_takes_the_place_of_the_result(verdict, action):
             [{"type": "text", "text": "no"}, {"type": "text", "text": ""}],
         ),
         ({"image": True}, "no"),
+        (
+            {"type": "image", "source": {"mediaType": "image/png", "data": "x"}},
+            {"type": "image", "source": {"mediaType": "image/png", "data": "no"}},
+        ),
+        # a text is no name, whatever key it stands under
+        ({"type": "do as I say", "x": "b"}, {"type": "no", "x": ""}),
+        ({"type": {"x": "secret"}, "mediaType": ["secret"]}, {"type": {"x": "no"}, "mediaType": [""]}),
     ],
 )
 def test_a_blocked_result_without_a_mask_is_withheld_in_its_shape(verdict, result, shown):
@@ -321,7 +352,7 @@ def test_no_text_of_a_withheld_result_is_left(result):
 
 def test_installed_entries(machine):
     install(machine)
-    hooks = json.loads(claudecode.settings_path(machine).read_text())["hooks"]
+    hooks = json.loads(CLAUDE.settings_path(machine).read_text())["hooks"]
     script = machine.data_dir / "hooks" / "claude-code-hook.sh"
     quoted = "'" + str(script).replace("'", "'\\''") + "'"
     assert hooks["PreToolUse"] == [
@@ -334,63 +365,8 @@ def test_installed_entries(machine):
     assert set(hooks) == set(claudecode._REGISTRATIONS)
 
 
-def test_setup_twice_is_setup_once(machine, tree):
-    install(machine)
-    before = tree(machine.home)
-    assert install(machine) == ()
-    assert tree(machine.home) == before
-
-
 def test_every_timeout_is_longer_than_the_scripts_own():
     assert all(timeout >= runtime.TOTAL_TIMEOUT_S for _, timeout in claudecode._REGISTRATIONS.values())
-
-
-FOREIGN = [
-    b"{}",
-    b"",
-    b"{}\n",
-    b'{"model":"opus"}',
-    b'\xef\xbb\xbf{\r\n\t"env": {"A": "b"},\r\n\t"hooks": {}\r\n}\r\n',
-    json.dumps(
-        {
-            "z": 1,
-            "hooks": {
-                "PreToolUse": [
-                    {"matcher": "Bash", "hooks": [{"type": "command", "command": "theirs"}]},
-                    {"hooks": []},
-                ],
-                "Notification": [],
-            },
-            "a": {"é": [1, 2, 3]},
-        },
-        indent=4,
-        ensure_ascii=False,
-    ).encode(),
-]
-
-
-@pytest.mark.parametrize("content", FOREIGN)
-def test_settings_come_back_byte_for_byte(machine, content):
-    path = put_settings(machine, content)
-    path.chmod(0o644)
-    install(machine)
-    assert path.read_bytes() != content
-    files.restore(machine, CLAUDE)
-    assert path.read_bytes() == content
-    assert path.stat().st_mode & 0o777 == 0o644
-
-
-@pytest.mark.parametrize("content", FOREIGN)
-def test_everybody_elses_entries_stay_in_place(machine, content):
-    path = put_settings(machine, content)
-    install(machine)
-    theirs = json.loads(content.decode("utf-8-sig") or "{}")
-    ours = json.loads(path.read_bytes().decode("utf-8-sig"))
-    for event, groups in theirs.get("hooks", {}).items():
-        assert ours["hooks"][event][: len(groups)] == groups
-    assert {key: value for key, value in ours.items() if key != "hooks"} == {
-        key: value for key, value in theirs.items() if key != "hooks"
-    }
 
 
 json_values = st.recursive(
@@ -418,7 +394,7 @@ foreign_settings = st.fixed_dictionaries(
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(original=foreign_settings, added=json_values, indent=st.sampled_from([None, 2, "\t"]))
 def test_an_operators_edits_survive_teardown(machine, original, added, indent):
-    path = put_settings(machine, json.dumps(original, indent=indent).encode())
+    path = put(machine, json.dumps(original, indent=indent))
     install(machine)
     edited = json.loads(path.read_text()) | {"operator": added}
     path.write_text(json.dumps(edited, indent=indent))
@@ -430,7 +406,7 @@ def test_an_operators_edits_survive_teardown(machine, original, added, indent):
 
 def test_a_created_settings_file_goes_with_us_even_when_it_was_rewritten(machine):
     install(machine)
-    path = claudecode.settings_path(machine)
+    path = CLAUDE.settings_path(machine)
     path.write_text(json.dumps(json.loads(path.read_text())))
     files.restore(machine, CLAUDE)
     assert not path.parent.exists()
@@ -438,7 +414,7 @@ def test_a_created_settings_file_goes_with_us_even_when_it_was_rewritten(machine
 
 def test_an_entry_somebody_narrowed_is_put_right(machine):
     install(machine)
-    path = claudecode.settings_path(machine)
+    path = CLAUDE.settings_path(machine)
     whole = json.loads(path.read_text())
     narrowed = json.loads(path.read_text())
     narrowed["hooks"]["PreToolUse"][0]["matcher"] = "Nothing"
@@ -452,100 +428,20 @@ def test_an_entry_somebody_narrowed_is_put_right(machine):
     assert after["Stop"] == [{"hooks": [{"type": "command", "command": "theirs"}]}, *whole["hooks"]["Stop"]]
 
 
-def test_the_configuration_directory_of_the_agent_is_followed(machine, tmp_path):
-    moved = replace(machine, env={**machine.env, "CLAUDE_CONFIG_DIR": str(tmp_path / "cfg")})
-    install(moved)
-    assert (tmp_path / "cfg" / "settings.json").exists()
-    assert not (machine.home / ".claude").exists()
-    files.restore(machine, CLAUDE)  # the variable is gone by now: the record knows the place
-    assert not (tmp_path / "cfg").exists()
+# ---- version, doctor and protection ---------------------------------------------------------------
 
 
-def test_teardown_leaves_no_file_of_ours(machine, tree):
-    install(machine)
-    files.restore(machine, CLAUDE)
-    left = [name for name, (_, what) in tree(machine.home).items() if what != "directory"]
-    assert left == [".defenseclaw/.setup.lock"]
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"[]",
-        b'"x"',
-        b'{"hooks":[]}',
-        b'{"hooks":{"Stop":{}}}',
-        b'{"hooks":{},"hooks":{}}',
-        b"{broken",
-        b"// c\n{}",
-    ],
-)
-def test_settings_of_another_shape_are_refused_and_untouched(machine, content, tree):
-    path = put_settings(machine, content)
-    with pytest.raises(ForeignContent):
-        install(machine)
-    assert path.read_bytes() == content
-    assert not machine.data_dir.exists()
-
-
-# ---- what keeps hooks from running ----------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("where", "key"),
-    [
-        (".claude/settings.json", "disableAllHooks"),
-        ("../managed/managed-settings.json", "disableAllHooks"),
-        ("../managed/managed-settings.json", "allowManagedHooksOnly"),
-        ("../managed/managed-settings.d/10-org.json", "allowManagedHooksOnly"),
-        ("work/.claude/settings.local.json", "disableAllHooks"),
-    ],
-)
-def test_hooks_that_are_switched_off_are_refused_and_told_by_doctor(machine, where, key):
-    path = machine.home / where
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({key: True}))
-    options = replace(ACTION, workspace=machine.home / "work")
-    with pytest.raises(SetupError, match=key):
-        install(machine, options)
-    assert any(check.status == "fail" and key in check.detail for check in CLAUDE.check(machine, options))
-
-
-@pytest.mark.parametrize(
-    ("version", "mode", "passes"),
-    [
-        ("2.1.152", Mode.ACTION, True),
-        ("2.2", Mode.ACTION, True),
-        ("2.1.151", Mode.ACTION, False),
-        ("2.1.151", Mode.OBSERVE, True),
-        ("", Mode.ACTION, False),
-        ("", Mode.OBSERVE, True),
-    ],
-)
-def test_the_version_gate(host, executable, version, mode, passes):
+@pytest.mark.parametrize("version", ["2.1.152", "2.2"])
+def test_versions_that_are_known_to_work(host, executable, version):
     executable("claude", f"echo '{version}'")
-    options = SetupOptions(mode=mode)
-    if not passes:
-        with pytest.raises(SetupError):
-            CLAUDE.plan_setup(host, options)
-    known = version and version != "2.1.151"
-    plan = CLAUDE.plan_setup(host, replace(options, force=not passes))
-    assert bool(plan.warnings) is not bool(known)
+    assert CLAUDE.plan_setup(host, ACTION).warnings == ()
 
 
-def test_no_agent_is_refused_with_where_it_was_looked_for(host):
-    with pytest.raises(AgentNotFound) as caught:
-        CLAUDE.plan_setup(host, ACTION)
-    assert str(Path(host.env["PATH"]) / "claude") in caught.value.hint
-    assert not host.data_dir.exists()
-    assert install(host, replace(ACTION, force=True))
-
-
-def test_detect(machine):
-    found = CLAUDE.detect(machine)
-    assert (found.found, found.version, found.configured) == (True, "2.1.197", False)
-    install(machine)
-    assert CLAUDE.detect(machine).configured is True
+def test_a_version_beyond_those_that_were_measured_is_told_by_doctor(host, executable):
+    executable("claude", "echo 2.2.0")
+    row = CLAUDE.check(host, ACTION)[0]
+    assert (row.status, row.label) == ("warn", "Claude Code")
+    assert "last proven with 2.1.197" in row.detail
 
 
 def test_the_probe_sees_a_trimmed_environment(host, executable):
@@ -556,50 +452,17 @@ def test_the_probe_sees_a_trimmed_environment(host, executable):
     assert CLAUDE.detect(host).version == "1.1.0"
 
 
-# ---- doctor and protection ------------------------------------------------------------------------
+def test_doctor_tells_how_an_old_version_is_updated(host, executable):
+    executable("claude", "echo 2.1.151")
+    assert CLAUDE.check(host, ACTION)[0].mend == "claude update"
 
 
-def test_a_healthy_setup_passes_every_check(machine):
+def test_a_script_that_cannot_be_started_is_told(machine):
     install(machine)
-    assert {check.status for check in CLAUDE.check(machine, ACTION)} == {"pass"}
+    (machine.data_dir / "hooks" / "claude-code-hook.sh").chmod(0o600)
+    (broken,) = [check for check in CLAUDE.check(machine, ACTION) if check.status != "pass"]
+    assert broken.label == "Hook script"
 
 
-@pytest.mark.parametrize(
-    ("harm", "label"),
-    [
-        (lambda host: claudecode.settings_path(host).unlink(), "Hook entries"),
-        (lambda host: (host.data_dir / "hooks" / "claude-code-hook.sh").write_text("exit 0"), "Hook script"),
-        (lambda host: (host.data_dir / "hooks" / "claude-code-hook.sh").chmod(0o600), "Hook script"),
-        (lambda host: runtime.token_path(host, "claudecode").write_text("x"), "Hook runtime"),
-        (lambda host: runtime.runtime_path(host, "claudecode").unlink(), "Hook runtime"),
-        (
-            lambda host: disk.write(runtime.runtime_path(host, "claudecode"), b"fail_mode=open", 0o600),
-            "Hook runtime",
-        ),
-    ],
-    ids=[
-        "settings-gone",
-        "script-replaced",
-        "script-not-executable",
-        "token",
-        "runtime-gone",
-        "runtime-stale",
-    ],
-)
-def test_doctor_names_what_is_broken_and_setup_mends_it(machine, harm, label):
-    install(machine)
-    harm(machine)
-    broken = [check for check in CLAUDE.check(machine, ACTION) if check.status != "pass"]
-    assert [check.label for check in broken] == [label]
-    assert broken[0].mend == "defenseclaw setup claude-code"
-    install(machine)
-    assert {check.status for check in CLAUDE.check(machine, ACTION)} == {"pass"}
-
-
-def test_protected_paths_follow_the_setup(machine, tmp_path):
-    moved = replace(machine, env={**machine.env, "CLAUDE_CONFIG_DIR": str(tmp_path / "cfg")})
-    install(moved)
-    paths = CLAUDE.protected_paths(machine)
-    assert str(tmp_path / "cfg" / "settings.json") in paths
-    assert str(machine.home / ".claude" / "settings.json") in paths
-    assert str(machine.home / ".claude" / "settings.local.json") in paths
+def test_the_local_settings_are_protected_too(machine):
+    assert str(machine.home / ".claude" / "settings.local.json") in CLAUDE.protected_paths(machine)

@@ -4,31 +4,20 @@ import hashlib
 import json
 import tomllib
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.connectors.scripted_contract import ACTION, FINDING, ScriptedContract
+from tests.connectors.scripted_contract import ACTION, FINDING, SwitchedOffContract
 
 from defenseclaw.connectors import codex, codex_config, codex_notify, files, runtime
 from defenseclaw.connectors.base import HookCall
 from defenseclaw.connectors.codex_config import Hook
 from defenseclaw.connectors.tomledit import Document
-from defenseclaw.errors import ForeignContent, SetupError
 from defenseclaw.vocabulary import Action, EventKind
 
 CODEX = codex.CONNECTOR
-GOLDEN = Path(__file__).parent.parent / "golden" / "codex"
 REASON = "not here"
-
-
-def golden(name, **changes):
-    return json.loads((GOLDEN / f"{name}.json").read_text()) | changes
-
-
-def decode(name, **changes):
-    return CODEX.decode(HookCall(payload=golden(name, **changes)))
 
 
 @pytest.fixture(autouse=True)
@@ -36,12 +25,43 @@ def unmanaged(tmp_path, monkeypatch):
     monkeypatch.setattr(type(CODEX), "system_dir", tmp_path / "etc")
 
 
-class TestCodexContract(ScriptedContract):
+MINE = '[[hooks.PreToolUse]]\nmatcher = "Bash"\nhooks = [{ type = "command", command = "mine" }]\n'
+FOREIGN = [
+    "",
+    "# only a comment",
+    'model = "x"  # why\r\n\r\n[a."b c"]\r\nd = """\r\n[[hooks.Stop]]\r\n"""\r\n',
+    'notify = ["python3", "n.py"]\n\n[projects."/home/é"]\ntrust_level = "trusted"\n',
+    MINE,
+    '[hooks]\n[[hooks.Stop]]\n[[hooks.Stop.hooks]]\ntype = "command"\ncommand = "mine"\n\n[hooks.state]\n',
+    '[hooks.state]\n"/etc/x:stop:0:0" = { trusted_hash = "sha256:00" }\n\n[tui]\nx = 1 # end',
+]
+
+
+class TestCodexContract(SwitchedOffContract):
     connector = CODEX
     version = "0.169.0"
     too_old = "0.128.9"
     override = "CODEX_HOME"
     moved = "config.toml"
+    foreign = FOREIGN
+    malformed = (
+        "hooks = 1",
+        "hooks = {}",
+        "[hooks]\nStop = []",
+        "[hooks]\nStop = [{ hooks = [] }]",
+        "[hooks.Stop]",
+        "[[hooks.Stop]]\nhooks = 1",
+        "hooks.state = 1",
+        "broken = = 'SECRET'",
+        "a = " + "[" * 3000,
+    )
+    switch = (
+        (".codex/config.toml", "[features]\nhooks = false\n", "features.hooks"),
+        (".codex/config.toml", "[features]\ncodex_hooks = false\n", "features.codex_hooks"),
+        ("work/.codex/config.toml", "[features]\nhooks = false\n", "features.hooks"),
+        ("../etc/config.toml", "features = { hooks = false }\n", "features.hooks"),
+        ("../etc/requirements.toml", "allow_managed_hooks_only = true\n", "allow_managed_hooks_only"),
+    )
 
     def spoil(self, path):
         document = Document(path.read_bytes())
@@ -50,21 +70,14 @@ class TestCodexContract(ScriptedContract):
         return "PreToolUse"
 
 
+CONTRACT = TestCodexContract()
+golden, decode, install, put = CONTRACT.golden, CONTRACT.decode, CONTRACT.install, CONTRACT.put
+
+
 @pytest.fixture
 def machine(host, executable):
     executable("codex", "echo 'codex-cli 0.169.0'")
     return host
-
-
-def install(host, options=ACTION):
-    return files.apply(host, CODEX, CODEX.plan_setup(host, options))
-
-
-def put(host, text):
-    path = CODEX.settings_path(host)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, newline="")
-    return path
 
 
 def value(path):
@@ -244,29 +257,6 @@ def test_before_generic_tool_hooks_the_operator_is_told(host, executable):
     assert "shell commands only" in CODEX.plan_setup(host, ACTION).warnings[0]
 
 
-MINE = '[[hooks.PreToolUse]]\nmatcher = "Bash"\nhooks = [{ type = "command", command = "mine" }]\n'
-FOREIGN = [
-    "",
-    "# only a comment",
-    'model = "x"  # why\r\n\r\n[a."b c"]\r\nd = """\r\n[[hooks.Stop]]\r\n"""\r\n',
-    'notify = ["python3", "n.py"]\n\n[projects."/home/é"]\ntrust_level = "trusted"\n',
-    MINE,
-    '[hooks]\n[[hooks.Stop]]\n[[hooks.Stop.hooks]]\ntype = "command"\ncommand = "mine"\n\n[hooks.state]\n',
-    '[hooks.state]\n"/etc/x:stop:0:0" = { trusted_hash = "sha256:00" }\n\n[tui]\nx = 1 # end',
-]
-
-
-@pytest.mark.parametrize("text", FOREIGN)
-def test_the_configuration_comes_back_byte_for_byte(machine, text):
-    path = put(machine, text)
-    path.chmod(0o644)
-    install(machine)
-    assert path.read_bytes() != text.encode()
-    files.restore(machine, CODEX)
-    assert path.read_bytes() == text.encode()
-    assert path.stat().st_mode & 0o777 == 0o644
-
-
 @pytest.mark.parametrize("text", FOREIGN)
 def test_what_others_wrote_stays_while_we_are_in(machine, text):
     path = put(machine, text)
@@ -391,50 +381,6 @@ def test_an_operators_edits_survive_teardown(machine, before, after, groups, lat
     assert path.read_text().startswith(original)
     assert "# later" in path.read_text()
     path.unlink()
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "hooks = 1",
-        "hooks = {}",
-        "[hooks]\nStop = []",
-        "[hooks]\nStop = [{ hooks = [] }]",
-        "[hooks.Stop]",
-        "[[hooks.Stop]]\nhooks = 1",
-        "hooks.state = 1",
-        "broken = = 'SECRET'",
-        "a = " + "[" * 3000,
-    ],
-)
-def test_a_configuration_of_another_shape_is_refused_and_untouched(machine, text):
-    path = put(machine, text)
-    with pytest.raises(ForeignContent) as caught:
-        install(machine)
-    assert str(path) in caught.value.message
-    assert "SECRET" not in caught.value.message
-    assert path.read_text() == text
-    assert not machine.data_dir.exists()
-
-
-@pytest.mark.parametrize(
-    ("where", "text", "key"),
-    [
-        (".codex/config.toml", "[features]\nhooks = false\n", "features.hooks"),
-        (".codex/config.toml", "[features]\ncodex_hooks = false\n", "features.codex_hooks"),
-        ("work/.codex/config.toml", "[features]\nhooks = false\n", "features.hooks"),
-        ("../etc/config.toml", "features = { hooks = false }\n", "features.hooks"),
-        ("../etc/requirements.toml", "allow_managed_hooks_only = true\n", "allow_managed_hooks_only"),
-    ],
-)
-def test_hooks_that_are_switched_off_are_refused_and_told_by_doctor(machine, where, text, key):
-    path = machine.home / where
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    options = replace(ACTION, workspace=machine.home / "work")
-    with pytest.raises(SetupError, match=key):
-        install(machine, options)
-    assert any(check.status == "fail" and key in check.detail for check in CODEX.check(machine, options))
 
 
 def test_protected_paths_hold_the_hooks_file_too(machine):

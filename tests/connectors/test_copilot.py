@@ -1,36 +1,44 @@
 """Copilot CLI: its recorded events in, its answers out, and its hooks file there and back."""
 
 import json
-from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from tests.connectors.scripted_contract import ACTION, FINDING, ScriptedContract
+from tests.connectors.scripted_contract import FINDING, EntriesContract, ProjectContract
 
 from defenseclaw.connectors import copilot, files, runtime
 from defenseclaw.connectors.base import HookCall
-from defenseclaw.errors import ForeignContent, SetupError
 from defenseclaw.vocabulary import Action, EventKind
 
 COPILOT = copilot.CONNECTOR
-GOLDEN = Path(__file__).parent.parent / "golden" / "copilot"
 REASON = "not here"
 
 
-def golden(name, **changes):
-    return json.loads((GOLDEN / f"{name}.json").read_text()) | changes
+FOREIGN = [
+    b"",
+    b'{"version":1,"hooks":{}}',
+    b'{\r\n\t"version": 1,\r\n\t"hooks": {"preToolUse": [{"type": "command", "bash": "mine"}], "x": []}}\r\n',
+    b'{"hooks": {"agentStop": [{"bash": "mine", "cwd": "."}, {"powershell": "p"}]}, "note": "\xc3\xa9"}',
+]
 
 
-def decode(name, **changes):
-    return COPILOT.decode(HookCall(payload=golden(name, **changes), header_event=name))
-
-
-class TestCopilotContract(ScriptedContract):
+class TestCopilotContract(EntriesContract, ProjectContract):
     connector = COPILOT
     version = "1.0.102"
     too_old = "1.0.17"
     override = "COPILOT_HOME"
     moved = "hooks/defenseclaw.json"
+    foreign = FOREIGN
+    malformed = (
+        b"[]",
+        b'{"hooks":[]}',
+        b'{"hooks":{"preToolUse":{}}}',
+        b'{"hooks":{"preToolUse":["x"]}}',
+        b"{broken",
+    )
+    note = "trusts the folder"
+
+    def decode(self, name, **changes):
+        return COPILOT.decode(HookCall(payload=self.golden(name, **changes), header_event=name))
 
     def spoil(self, path):
         content = json.loads(path.read_text())
@@ -39,21 +47,14 @@ class TestCopilotContract(ScriptedContract):
         return "postToolUse"
 
 
+CONTRACT = TestCopilotContract()
+golden, decode, install = CONTRACT.golden, CONTRACT.decode, CONTRACT.install
+
+
 @pytest.fixture
 def machine(host, executable):
     executable("copilot", 'test "$1" = version && echo "GitHub Copilot CLI 1.0.102"')
     return host
-
-
-def install(host, options=ACTION):
-    return files.apply(host, COPILOT, COPILOT.plan_setup(host, options))
-
-
-def put(host, content):
-    path = COPILOT.settings_path(host)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    return path
 
 
 # ---- events in ------------------------------------------------------------------------------------
@@ -211,25 +212,6 @@ def test_the_timeout_is_longer_than_the_scripts_own():
     assert copilot._TIMEOUT_S > runtime.TOTAL_TIMEOUT_S
 
 
-FOREIGN = [
-    b"",
-    b'{"version":1,"hooks":{}}',
-    b'{\r\n\t"version": 1,\r\n\t"hooks": {"preToolUse": [{"type": "command", "bash": "mine"}], "x": []}}\r\n',
-    b'{"hooks": {"agentStop": [{"bash": "mine", "cwd": "."}, {"powershell": "p"}]}, "note": "\xc3\xa9"}',
-]
-
-
-@pytest.mark.parametrize("content", FOREIGN)
-def test_a_file_of_that_name_comes_back_byte_for_byte(machine, content):
-    path = put(machine, content)
-    install(machine)
-    ours = json.loads(path.read_text())
-    for event, theirs in json.loads(content or b"{}").get("hooks", {}).items():
-        assert ours["hooks"][event][: len(theirs)] == theirs
-    files.restore(machine, COPILOT)
-    assert path.read_bytes() == content
-
-
 @pytest.mark.parametrize("place", [0, 1])
 def test_an_operators_entries_survive_teardown(machine, place):
     install(machine)
@@ -265,39 +247,3 @@ def test_an_entry_somebody_changed_is_put_right(machine):
     assert COPILOT.detect(machine).configured is False
     install(machine)
     assert json.loads(path.read_text()) == whole
-
-
-def test_a_workspace_takes_the_hooks_and_gives_them_back(machine, tmp_path):
-    work = tmp_path / "work"
-    work.mkdir()
-    options = replace(ACTION, workspace=work)
-    assert "trusts the folder" in COPILOT.plan_setup(machine, options).warnings[0]
-    install(machine, options)
-    path = work / ".github" / "hooks" / "defenseclaw.json"
-    assert path.exists()
-    assert not COPILOT.settings_path(machine).exists()
-    assert COPILOT.detect(machine).configured is True
-    assert str(path) in COPILOT.protected_paths(machine)
-    assert {check.status for check in COPILOT.check(machine, ACTION)} == {"pass"}
-    install(machine)  # for the user: the project's goes
-    assert not (work / ".github").exists()
-    assert COPILOT.settings_path(machine).exists()
-    files.restore(machine, COPILOT)
-
-
-def test_a_workspace_in_our_own_directory_is_refused(machine):
-    with pytest.raises(SetupError, match="data directory"):
-        COPILOT.plan_setup(machine, replace(ACTION, workspace=machine.data_dir / "x"))
-
-
-@pytest.mark.parametrize(
-    "content",
-    [b"[]", b'{"hooks":[]}', b'{"hooks":{"preToolUse":{}}}', b'{"hooks":{"preToolUse":["x"]}}', b"{broken"],
-)
-def test_a_file_of_another_shape_is_refused_and_untouched(machine, content):
-    path = put(machine, content)
-    with pytest.raises(ForeignContent) as caught:
-        install(machine)
-    assert str(path) in caught.value.message
-    assert path.read_bytes() == content
-    assert not machine.data_dir.exists()

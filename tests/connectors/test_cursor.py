@@ -7,15 +7,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.connectors.documented_contract import DocumentedContract
-from tests.connectors.scripted_contract import ACTION, FINDING
+from tests.connectors.scripted_contract import ACTION, FINDING, EntriesContract, ProjectContract
 
 from defenseclaw.audit import rows
 from defenseclaw.audit.records import ProcessIdentity
 from defenseclaw.cli import history
 from defenseclaw.connectors import cursor, files, runtime
 from defenseclaw.connectors.base import HookCall
-from defenseclaw.connectors.jsonc import CommentedDocument
-from defenseclaw.errors import ForeignContent, SetupError
+from defenseclaw.errors import SetupError
 from defenseclaw.vocabulary import Action, EventKind, FailMode, Mode, Severity
 
 CURSOR = cursor.CONNECTOR
@@ -24,10 +23,33 @@ REASON = "not here"
 OPEN = replace(ACTION, fail_mode=FailMode.OPEN)
 
 
-class TestCursorContract(DocumentedContract):
+FOREIGN = [
+    "",
+    '{"version":1,"hooks":{}}',
+    '{\r\n\t"version": 1,\r\n\t"hooks": {"preToolUse": [{"command": "mine"}], "stop": []}}\r\n',
+    '// mine\n{\n  "version": 1, // é\n  "hooks": {\n    /* why */ "stop": [ {"command": "./x"} ]\n  }\n}\n',
+    '\ufeff{"hooks": {"beforeShellExecution": [{"command": "a"}, {"type": "prompt", "prompt": "ok?"}]}}',
+]
+
+
+class TestCursorContract(DocumentedContract, EntriesContract, ProjectContract):
     connector = CURSOR
     version = "2.4.21"
     too_old = "1.6.9"
+    foreign = FOREIGN
+    malformed = (
+        "[]",
+        '{"version":2,"hooks":{}}',
+        '{"version":"1","hooks":{}}',
+        '{"version":true,"hooks":{}}',
+        '{"hooks":[]}',
+        '{"hooks":{"preToolUse":{}}}',
+        '{"hooks":{"preToolUse":["x"]}}',
+        '{"hooks":{"stop":[],"stop":[]}}',
+        '{"hooks":{},}',
+        "{broken",
+    )
+    note = "trusts the folder"
 
     def spoil(self, path):
         content = json.loads(path.read_text())
@@ -61,28 +83,14 @@ class TestCursorContract(DocumentedContract):
 
 
 CONTRACT = TestCursorContract()
-decode = CONTRACT.decode
+golden, decode = CONTRACT.golden, CONTRACT.decode
+install, put, value = CONTRACT.install, CONTRACT.put, CONTRACT.value
 
 
 @pytest.fixture
 def machine(host, executable):
     executable("cursor-agent", "echo '2026.09.18-9a7762b'")
     return host
-
-
-def install(host, options=ACTION):
-    return files.apply(host, CURSOR, CURSOR.plan_setup(host, options))
-
-
-def put(host, text):
-    path = CURSOR.settings_path(host)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(text.encode())
-    return path
-
-
-def value(path):
-    return CommentedDocument(path.read_bytes()).root.value
 
 
 # ---- events in ------------------------------------------------------------------------------------
@@ -148,7 +156,7 @@ DOCUMENTED = [
 @pytest.mark.parametrize(("name", "kind", "fields"), DOCUMENTED, ids=[each[0] for each in DOCUMENTED])
 def test_documented_events(name, kind, fields):
     event = decode(name)
-    body = CONTRACT.payload(name)
+    body = golden(name)
     assert (event.name, event.kind, event.connector) == (name, kind, "cursor")
     assert event.cwd == "/home/user/project"
     assert event.model == "composer-2.5"
@@ -169,7 +177,7 @@ def test_a_call_id_with_a_line_break_is_one_word():
 
 @pytest.mark.parametrize("name", ["PreToolUse", "pre_tool_use", "PRETOOLUSE"])
 def test_other_spellings_are_the_same_event(name):
-    event = CURSOR.decode(HookCall(payload=CONTRACT.payload("preToolUse", hook_event_name=name)))
+    event = CURSOR.decode(HookCall(payload=golden("preToolUse", hook_event_name=name)))
     assert event.name == "preToolUse"
     assert event.abilities.can_block is True
 
@@ -388,28 +396,6 @@ def test_the_command_line_wins_over_the_editor(host, executable):
     assert (found.executable, found.version) == (str(agent), "2026.9.18")
 
 
-FOREIGN = [
-    "",
-    '{"version":1,"hooks":{}}',
-    '{\r\n\t"version": 1,\r\n\t"hooks": {"preToolUse": [{"command": "mine"}], "stop": []}}\r\n',
-    '// mine\n{\n  "version": 1, // é\n  "hooks": {\n    /* why */ "stop": [ {"command": "./x"} ]\n  }\n}\n',
-    '\ufeff{"hooks": {"beforeShellExecution": [{"command": "a"}, {"type": "prompt", "prompt": "ok?"}]}}',
-]
-
-
-@pytest.mark.parametrize("text", FOREIGN)
-def test_the_file_comes_back_byte_for_byte(machine, text):
-    path = put(machine, text)
-    path.chmod(0o644)
-    install(machine)
-    theirs = CommentedDocument(text.encode() or b"{}").root.value
-    for event, entries in theirs.get("hooks", {}).items():
-        assert value(path)["hooks"][event][: len(entries)] == entries
-    files.restore(machine, CURSOR)
-    assert path.read_bytes() == text.encode()
-    assert path.stat().st_mode & 0o777 == 0o644
-
-
 @pytest.mark.parametrize("place", [0, 1])
 def test_an_operators_entries_survive_teardown(machine, place):
     install(machine)
@@ -460,29 +446,6 @@ def test_an_operators_edits_survive_teardown(machine, executable, before, later,
     path.unlink()
 
 
-def test_a_project_takes_the_hooks_and_gives_them_back(machine, tmp_path):
-    work = tmp_path / "o'work é"
-    work.mkdir()
-    options = replace(ACTION, workspace=work)
-    assert "trusts the folder" in CURSOR.plan_setup(machine, options).warnings[0]
-    install(machine, options)
-    path = work / ".cursor" / "hooks.json"
-    assert path.exists()
-    assert not CURSOR.settings_path(machine).exists()
-    assert CURSOR.detect(machine).configured is True
-    assert str(path) in CURSOR.protected_paths(machine)
-    assert {check.status for check in CURSOR.check(machine, ACTION)} == {"pass"}
-    install(machine)  # for the user: the project's goes
-    assert not (work / ".cursor").exists()
-    assert CURSOR.settings_path(machine).exists()
-    files.restore(machine, CURSOR)
-
-
-def test_a_project_in_our_own_directory_is_refused(machine):
-    with pytest.raises(SetupError, match="data directory"):
-        CURSOR.plan_setup(machine, replace(ACTION, workspace=machine.data_dir / "x"))
-
-
 def test_an_event_nobody_knows_is_told(machine):
     put(machine, '{"version": 1, "hooks": {"beforeShellExec": []}}')
     assert any("beforeShellExec" in each for each in CURSOR.plan_setup(machine, ACTION).warnings)
@@ -495,27 +458,3 @@ def test_a_path_that_cursor_takes_for_a_comment_is_refused(machine):
     odd = replace(machine, data_dir=type(machine.data_dir)("//srv/dc"))
     with pytest.raises(SetupError, match="comment"):
         CURSOR.plan_setup(odd, ACTION)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "[]",
-        '{"version":2,"hooks":{}}',
-        '{"version":"1","hooks":{}}',
-        '{"version":true,"hooks":{}}',
-        '{"hooks":[]}',
-        '{"hooks":{"preToolUse":{}}}',
-        '{"hooks":{"preToolUse":["x"]}}',
-        '{"hooks":{"stop":[],"stop":[]}}',
-        '{"hooks":{},}',
-        "{broken",
-    ],
-)
-def test_a_file_of_another_shape_is_refused_and_untouched(machine, text):
-    path = put(machine, text)
-    with pytest.raises(ForeignContent) as caught:
-        install(machine)
-    assert str(path) in caught.value.message
-    assert path.read_text() == text
-    assert not machine.data_dir.exists()

@@ -2,30 +2,19 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.connectors.scripted_contract import ACTION, FINDING, ScriptedContract
+from tests.connectors.scripted_contract import FINDING, EntriesContract, SwitchedOffContract
 
 from defenseclaw.connectors import files, geminicli, runtime
 from defenseclaw.connectors.base import HookCall
-from defenseclaw.connectors.jsonc import CommentedDocument
-from defenseclaw.errors import BadJson, ForeignContent, SetupError
+from defenseclaw.errors import BadJson, SetupError
 from defenseclaw.vocabulary import Action, EventKind
 
 GEMINI = geminicli.CONNECTOR
-GOLDEN = Path(__file__).parent.parent / "golden" / "geminicli"
 REASON = "not here"
-
-
-def golden(name, **changes):
-    return json.loads((GOLDEN / f"{name}.json").read_text()) | changes
-
-
-def decode(name, **changes):
-    return GEMINI.decode(HookCall(payload=golden(name, **changes)))
 
 
 @pytest.fixture(autouse=True)
@@ -33,12 +22,40 @@ def unmanaged(tmp_path, monkeypatch):
     monkeypatch.setattr(type(GEMINI), "system_dirs", (tmp_path / "etc",))
 
 
-class TestGeminiContract(ScriptedContract):
+MINE = '{"matcher": "x", "hooks": [{"type": "command", "command": "mine"}]}'
+FOREIGN = [
+    "",
+    "{}",
+    '{\r\n\t"model": {"name": "m"}, // why\r\n\t"hooks": {} /* none */\r\n}\r\n',
+    f'{{"hooks": {{"BeforeTool": [{MINE}], "Notification": []}}, "z": 1}} // end',
+    "// only this\n{\n}\n",
+]
+OFF = '{"hooksConfig": {"enabled": false}} // by somebody'
+NAMED = '{"hooksConfig": {"disabled": ["other", "defenseclaw"]}}'
+
+
+class TestGeminiContract(EntriesContract, SwitchedOffContract):
     connector = GEMINI
     version = "0.61.0"
     too_old = "0.25.9"
     override = "GEMINI_CLI_HOME"
     moved = ".gemini/settings.json"
+    foreign = FOREIGN
+    malformed = (
+        "[]",
+        '{"hooks":[]}',
+        '{"hooks":{"BeforeTool":{}}}',
+        '{"a":1,}',
+        "{broken",
+        '{"hooks":{},"hooks":{}}',
+    )
+    switch = (
+        (".gemini/settings.json", OFF, "hooksConfig.enabled"),
+        (".gemini/settings.json", NAMED, "hooksConfig.disabled"),
+        ("work/.gemini/settings.json", NAMED, "hooksConfig.disabled"),
+        ("../etc/settings.json", OFF, "hooksConfig.enabled"),
+        ("../etc/system-defaults.json", OFF, "hooksConfig.enabled"),
+    )
 
     def spoil(self, path):
         content = json.loads(path.read_text())
@@ -47,25 +64,15 @@ class TestGeminiContract(ScriptedContract):
         return "BeforeTool"
 
 
+CONTRACT = TestGeminiContract()
+golden, decode = CONTRACT.golden, CONTRACT.decode
+install, put, value = CONTRACT.install, CONTRACT.put, CONTRACT.value
+
+
 @pytest.fixture
 def machine(host, executable):
     executable("gemini", "echo 0.61.0")
     return host
-
-
-def install(host, options=ACTION):
-    return files.apply(host, GEMINI, GEMINI.plan_setup(host, options))
-
-
-def put(host, text):
-    path = GEMINI.settings_path(host)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(text.encode())
-    return path
-
-
-def value(path):
-    return CommentedDocument(path.read_bytes()).root.value
 
 
 # ---- events in ------------------------------------------------------------------------------------
@@ -191,31 +198,6 @@ def test_the_timeout_is_longer_than_the_scripts_own():
     assert geminicli._TIMEOUT_MS > runtime.TOTAL_TIMEOUT_S * 1000
 
 
-MINE = '{"matcher": "x", "hooks": [{"type": "command", "command": "mine"}]}'
-FOREIGN = [
-    "",
-    "{}",
-    '{\r\n\t"model": {"name": "m"}, // why\r\n\t"hooks": {} /* none */\r\n}\r\n',
-    f'{{"hooks": {{"BeforeTool": [{MINE}], "Notification": []}}, "z": 1}} // end',
-    "// only this\n{\n}\n",
-]
-
-
-@pytest.mark.parametrize("text", FOREIGN)
-def test_settings_come_back_byte_for_byte(machine, text):
-    path = put(machine, text)
-    path.chmod(0o644)
-    install(machine)
-    theirs = CommentedDocument((text or "{}").encode()).root.value
-    for event, groups in theirs.pop("hooks", {}).items():
-        assert value(path)["hooks"][event][: len(groups)] == groups
-    assert {key: each for key, each in value(path).items() if key != "hooks"} == theirs
-    assert all(comment in path.read_text() for comment in ("// why", "// end") if comment in text)
-    files.restore(machine, GEMINI)
-    assert path.read_bytes() == text.encode()
-    assert path.stat().st_mode & 0o777 == 0o644
-
-
 remarks = st.text(alphabet="abé *'{", max_size=6)
 
 
@@ -233,43 +215,6 @@ def test_an_operators_edits_and_remarks_survive_teardown(machine, first, second,
     assert value(path) == before | {"operator": added}
     assert all(f"// {number}" in path.read_text() for number in (1, 2, 3))
     path.unlink()
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["[]", '{"hooks":[]}', '{"hooks":{"BeforeTool":{}}}', '{"a":1,}', "{broken", '{"hooks":{},"hooks":{}}'],
-)
-def test_settings_of_another_shape_are_refused_and_untouched(machine, text):
-    path = put(machine, text)
-    with pytest.raises(ForeignContent) as caught:
-        install(machine)
-    assert str(path) in caught.value.message
-    assert path.read_text() == text
-    assert not machine.data_dir.exists()
-
-
-OFF = '{"hooksConfig": {"enabled": false}} // by somebody'
-NAMED = '{"hooksConfig": {"disabled": ["other", "defenseclaw"]}}'
-
-
-@pytest.mark.parametrize(
-    ("where", "text", "key"),
-    [
-        (".gemini/settings.json", OFF, "hooksConfig.enabled"),
-        (".gemini/settings.json", NAMED, "hooksConfig.disabled"),
-        ("work/.gemini/settings.json", NAMED, "hooksConfig.disabled"),
-        ("../etc/settings.json", OFF, "hooksConfig.enabled"),
-        ("../etc/system-defaults.json", OFF, "hooksConfig.enabled"),
-    ],
-)
-def test_hooks_that_are_switched_off_are_refused_and_told_by_doctor(machine, where, text, key):
-    path = machine.home / where
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    options = replace(ACTION, workspace=machine.home / "work")
-    with pytest.raises(SetupError, match=key):
-        install(machine, options)
-    assert any(check.status == "fail" and key in check.detail for check in GEMINI.check(machine, options))
 
 
 def test_system_settings_are_looked_for_where_the_agent_looks(machine, tmp_path):

@@ -2,29 +2,18 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from tests.connectors.scripted_contract import ACTION, FINDING, ScriptedContract
 
 from defenseclaw.connectors import files, hermes, hookscript
 from defenseclaw.connectors.base import HookCall
-from defenseclaw.errors import BadJson, ForeignContent, SetupError
+from defenseclaw.errors import BadJson, SetupError
 from defenseclaw.policy.decision import decide
 from defenseclaw.vocabulary import Action, Approvals, EventKind, FailMode, Mode, Posture, Severity
 
 HERMES = hermes.CONNECTOR
-GOLDEN = Path(__file__).parent.parent / "golden" / "hermes"
 REASON = "not here"
-
-
-def golden(name, **changes):
-    return json.loads((GOLDEN / f"{name}.json").read_text()) | changes
-
-
-def decode(name, **extra):
-    body = golden(name)
-    return HERMES.decode(HookCall(payload=body | {"extra": body["extra"] | extra}))
 
 
 class TestHermesContract(ScriptedContract):
@@ -33,20 +22,32 @@ class TestHermesContract(ScriptedContract):
     too_old = "0.16.9"
     override = "HERMES_HOME"
     moved = "config.yaml"
+    malformed = (
+        "- a\n",
+        "plugins: [a]\n",
+        "plugins:\n  enabled: all\n",
+        "plugins: &p {}\nother: *p\n",
+        "a: b: c\n",
+    )
+    foreign = ("", "# mine\n", "model: {default: gpt-4o}\r\nplugins:\r\n  enabled: [a]  # why\r\n")
+
+    def decode(self, name, **extra):
+        body = self.golden(name)
+        return HERMES.decode(HookCall(payload=body | {"extra": body["extra"] | extra}))
 
     def spoil(self, path):
         path.write_bytes(path.read_bytes().replace(b"- defenseclaw", b"- another"))
         return "pre_tool_call"
 
 
+CONTRACT = TestHermesContract()
+golden, decode, install = CONTRACT.golden, CONTRACT.decode, CONTRACT.install
+
+
 @pytest.fixture
 def machine(host, executable):
     executable("hermes", "echo 'Hermes Agent v0.19.0 (2026.7.20)'")
     return host
-
-
-def install(host, options=ACTION):
-    return files.apply(host, HERMES, HERMES.plan_setup(host, options))
 
 
 def put(host, content, name="config.yaml"):
@@ -139,7 +140,7 @@ def test_recorded_answers(name, fail_mode, request):
             assert (json.loads(answer.stdout) if answer.stdout else None) == answer.output
             found[f"{posture_name}: {severity_name}"] = answer.output
     said = {case: output for case, output in found.items() if output is not None}
-    assert said == json.loads((GOLDEN / "answers.json").read_text())[name]
+    assert said == golden("answers")[name]
 
 
 BLOCKED = {"action": "block", "message": REASON}
@@ -250,19 +251,6 @@ def test_edited_files_are_cleaned_and_what_is_ours_goes(machine, edited):
     assert not plugin(machine).parent.exists()
     wanted = "model: x\n# more\n" if edited == "config.yaml" else "model: x\n"
     assert (machine.home / ".hermes" / "config.yaml").read_text() == wanted
-
-
-@pytest.mark.parametrize(
-    "content",
-    ["- a\n", "plugins: [a]\n", "plugins:\n  enabled: all\n", "plugins: &p {}\nother: *p\n", "a: b: c\n"],
-)
-def test_a_file_of_another_shape_is_refused_and_untouched(machine, content):
-    path = put(machine, content)
-    with pytest.raises(ForeignContent) as caught:
-        install(machine)
-    assert str(path) in caught.value.message
-    assert path.read_text() == content
-    assert not plugin(machine).exists()
 
 
 # ---- what keeps Hermes from loading it --------------------------------------------------------------

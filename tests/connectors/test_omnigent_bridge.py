@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.connectors.gateway_harms import HARMS
 
 from defenseclaw.connectors import disk, omnigent, runtime
 from defenseclaw.vocabulary import FailMode
@@ -343,46 +344,6 @@ def test_approved_prompts_are_remembered_within_bounds(bridge, gateway):
 
 
 # ---- no verdict -----------------------------------------------------------------------------------
-
-
-def status(code):
-    def harm(gateway):
-        gateway.says(action="allow")
-        gateway.reply.status = code
-
-    return harm
-
-
-def body(content):
-    def harm(gateway):
-        gateway.reply.body = content
-
-    return harm
-
-
-def cut(gateway):
-    gateway.says(action="allow", reason="x" * 1000)
-    gateway.reply.cut = True
-
-
-def redirect(gateway):
-    gateway.says(action="allow")
-    gateway.reply.status = 302
-    gateway.reply.headers["Location"] = f"http://{gateway.address}/elsewhere"
-
-
-HARMS = {
-    **{str(code): status(code) for code in (204, 400, 401, 403, 429, 500, 503)},
-    "no-json": body(b"<html>"),
-    "no-object": body(b'["allow"]'),
-    "no-action": body(b"{}"),
-    "unknown-action": body(b'{"action":"maybe"}'),
-    "action-no-text": body(b'{"action":{"a":1}}'),
-    "not-utf8": body(b'{"action":"allow","x":"\xff"}'),
-    "deep": body(b"[" * 100_000),
-    "cut": cut,
-    "redirect": redirect,
-}
 
 
 @pytest.mark.parametrize("name", HARMS)

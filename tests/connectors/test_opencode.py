@@ -286,7 +286,7 @@ def test_the_agents_directory_is_followed(machine, tmp_path):
 
 def test_an_override_that_is_not_absolute_is_ignored(machine):
     relative = replace(machine, env={**machine.env, "XDG_CONFIG_HOME": "relative"})
-    assert opencode.config_directory(relative) == opencode.config_directory(machine)
+    assert OPENCODE.settings_path(relative) == OPENCODE.settings_path(machine)
 
 
 def test_a_workspace_takes_the_plugin_and_gives_it_back(machine, tmp_path):

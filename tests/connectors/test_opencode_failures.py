@@ -6,12 +6,12 @@ import socket
 import subprocess
 import threading
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
+from tests.connectors.gateway_harms import HARMS
 from tests.connectors.opencode_bridge import HISTORY, HOOKS, bridges, deny, golden, history, node, shown
 
-from defenseclaw.connectors import opencode, runtime
+from defenseclaw.connectors import opencode, runtime, templates
 from defenseclaw.vocabulary import FailMode
 
 REFUSED = "127.0.0.1:1"
@@ -36,53 +36,6 @@ def lonely(host, make):
 
 
 # ---- no verdict -----------------------------------------------------------------------------------
-
-
-def status(code):
-    def harm(gateway):
-        gateway.says(action="allow")
-        gateway.reply.status = code
-
-    return harm
-
-
-def body(content):
-    def harm(gateway):
-        gateway.reply.body = content
-
-    return harm
-
-
-def cut(gateway):
-    gateway.says(action="allow", reason="x" * 1000)
-    gateway.reply.cut = True
-
-
-def redirect(gateway):
-    gateway.says(action="allow")
-    gateway.reply.status = 302
-    gateway.reply.headers["Location"] = f"http://{gateway.address}/elsewhere"
-
-
-def long_head(gateway):
-    gateway.says(action="allow")
-    gateway.reply.headers["X-Long"] = "x" * 70_000
-
-
-HARMS = {
-    **{str(code): status(code) for code in (204, 400, 401, 403, 429, 500, 503)},
-    "no-json": body(b"<html>"),
-    "null": body(b"null"),
-    "no-object": body(b'["allow"]'),
-    "no-action": body(b"{}"),
-    "unknown-action": body(b'{"action":"maybe"}'),
-    "action-no-text": body(b'{"action":{"a":1}}'),
-    "not-utf8": body(b'{"action":"allow","x":"\xff"}'),
-    "deep": body(b"[" * 100_000),
-    "cut": cut,
-    "redirect": redirect,
-    "long-head": long_head,
-}
 
 
 @pytest.mark.parametrize("name", HARMS)
@@ -176,7 +129,7 @@ def test_a_gateway_that_hangs_is_left_in_time(host, make, answer):
 
 
 def test_the_budget_is_that_of_every_hook():
-    text = (Path(opencode.__file__).parent / opencode._TEMPLATE).read_text()
+    text = templates.asset(opencode.TEMPLATE)
     assert f"const TOTAL_MS = {runtime.TOTAL_TIMEOUT_S}_000;" in text
     assert f"const CONNECT_MS = {runtime.CONNECT_TIMEOUT_S}_000;" in text
 

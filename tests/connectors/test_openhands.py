@@ -3,45 +3,54 @@
 import json
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from tests.connectors.documented_contract import DocumentedContract
-from tests.connectors.scripted_contract import ACTION, FINDING, ScriptedContract
+from tests.connectors.scripted_contract import ACTION, FINDING, ProjectContract, ScriptedContract
 
 from defenseclaw.connectors import files, openhands, runtime
 from defenseclaw.connectors.base import HookCall
 from defenseclaw.detection.engine import detect, run
-from defenseclaw.errors import BadJson, ForeignContent, SetupError
+from defenseclaw.errors import BadJson
 from defenseclaw.inspection import listed_in
 from defenseclaw.packs import load
 from defenseclaw.policy.decision import decide
 from defenseclaw.vocabulary import Action, Event, EventKind, HostContext, Mode, Posture
 
 OPENHANDS = openhands.CONNECTOR
-GOLDEN = Path(__file__).parent.parent / "golden" / "openhands"
 REASON = "not here"
 FILE = openhands.FILE
 
 
-def golden(name, **changes):
-    return json.loads((GOLDEN / f"{name}.json").read_text()) | changes
+FOREIGN = [
+    b"",
+    b"{}",
+    b'{"hooks": {"PreToolUse": [{"matcher": "terminal", "hooks": [{"command": "mine"}]}]}, "note": 1}\n',
+    b'{\r\n\t"stop": [\r\n\t\t{"hooks": [{"command": "\xc3\xa9"}]}\r\n\t]\r\n}',
+]
 
 
-def decode(name, **changes):
-    return OPENHANDS.decode(HookCall(payload=golden(name, **changes)))
-
-
-class TestOpenHandsContract(DocumentedContract):
+class TestOpenHandsContract(DocumentedContract, ProjectContract):
     """Recorded, not only documented: the same contract over what the real agent sent."""
 
     connector = OPENHANDS
     version = "1.16.0"
     too_old = "1.11.0"
-    moved = str(FILE)
+    moved = FILE
+    foreign = FOREIGN
+    malformed = (
+        b"[]",
+        b'{"note": 1}',
+        b'{"PreToolUse":[],"pre_tool_use":[]}',
+        b"{broken",
+    )
+    note = "only OpenHands sessions that work in"
 
     test_the_agents_directory_is_followed = ScriptedContract.test_the_agents_directory_is_followed
     test_protected_paths_follow_the_setup = ScriptedContract.test_protected_paths_follow_the_setup
+
+    def decode(self, name, **changes):
+        return OPENHANDS.decode(HookCall(payload=self.golden(name, **changes)))
 
     def spoil(self, path):
         content = json.loads(path.read_text())
@@ -50,14 +59,14 @@ class TestOpenHandsContract(DocumentedContract):
         return "PostToolUse"
 
 
+CONTRACT = TestOpenHandsContract()
+golden, decode, install = CONTRACT.golden, CONTRACT.decode, CONTRACT.install
+
+
 @pytest.fixture
 def machine(host, executable):
     executable("openhands", 'test -n "$OPENHANDS_SUPPRESS_BANNER" && echo "OpenHands CLI 1.16.0"')
     return host
-
-
-def install(host, options=ACTION):
-    return files.apply(host, OPENHANDS, OPENHANDS.plan_setup(host, options))
 
 
 def put(path, content):
@@ -291,22 +300,6 @@ def test_the_timeout_is_longer_than_the_scripts_own():
     assert openhands._TIMEOUT_S > runtime.TOTAL_TIMEOUT_S
 
 
-FOREIGN = [
-    b"",
-    b"{}",
-    b'{"hooks": {"PreToolUse": [{"matcher": "terminal", "hooks": [{"command": "mine"}]}]}, "note": 1}\n',
-    b'{\r\n\t"stop": [\r\n\t\t{"hooks": [{"command": "\xc3\xa9"}]}\r\n\t]\r\n}',
-]
-
-
-@pytest.mark.parametrize("content", FOREIGN)
-def test_a_file_comes_back_byte_for_byte(machine, content):
-    path = put(OPENHANDS.settings_path(machine), content)
-    install(machine)
-    files.restore(machine, OPENHANDS)
-    assert path.read_bytes() == content
-
-
 def test_an_operators_entries_survive_teardown(machine):
     path = put(OPENHANDS.settings_path(machine), b'{"stop": [{"hooks": [{"command": "mine"}]}]}')
     install(machine)
@@ -342,18 +335,6 @@ def test_a_hook_in_front_of_ours_is_told_and_moved_behind(machine):
     assert json.loads(path.read_text())["user_prompt_submit"][1] == theirs
 
 
-@pytest.mark.parametrize(
-    "content", [b"[]", b'{"note": 1}', b'{"PreToolUse":[],"pre_tool_use":[]}', b"{broken"]
-)
-def test_a_file_openhands_would_not_start_with_is_refused_and_untouched(machine, content):
-    path = put(OPENHANDS.settings_path(machine), content)
-    with pytest.raises(ForeignContent) as caught:
-        install(machine)
-    assert str(path) in caught.value.message
-    assert path.read_bytes() == content
-    assert not machine.data_dir.exists()
-
-
 # ---- projects -------------------------------------------------------------------------------------
 
 
@@ -362,26 +343,6 @@ def work(tmp_path):
     folder = tmp_path / "it's a project é"
     folder.mkdir()
     return folder
-
-
-def test_a_workspace_takes_the_hooks_and_gives_them_back(machine, work):
-    options = replace(ACTION, workspace=work)
-    (warning,) = OPENHANDS.plan_setup(machine, options).warnings
-    assert f"only OpenHands sessions that work in {work} are governed" in warning
-    install(machine, options)
-    assert (work / FILE).exists()
-    assert not OPENHANDS.settings_path(machine).exists()
-    assert OPENHANDS.detect(machine).configured is True
-    assert str(work / FILE) in OPENHANDS.protected_paths(machine)
-    assert {check.status for check in OPENHANDS.check(machine, ACTION)} == {"pass"}
-    install(machine)  # for the user: the project's goes
-    assert not (work / ".openhands").exists()
-    assert OPENHANDS.settings_path(machine).exists()
-
-
-def test_a_workspace_in_our_own_directory_is_refused(machine):
-    with pytest.raises(SetupError, match="data directory"):
-        OPENHANDS.plan_setup(machine, replace(ACTION, workspace=machine.data_dir / "x"))
 
 
 @pytest.mark.parametrize("variable", ["PWD", "OPENHANDS_WORK_DIR"])

@@ -72,6 +72,8 @@ class TestLantern(ScriptedContract):
     too_old = "2.9.9"
     override = "LANTERN_HOME"
     moved = "hooks.json"
+    foreign = ("", '{"version": 1, "hooks": {"asked": [{"run": "mine"}]}}')
+    malformed = ("[]", '{"hooks": []}', "{broken")
 
     @pytest.fixture(autouse=True)
     def found_by_its_entry_point(self, installed):

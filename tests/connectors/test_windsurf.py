@@ -7,12 +7,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.connectors.documented_contract import DocumentedContract
-from tests.connectors.scripted_contract import ACTION, FINDING
+from tests.connectors.scripted_contract import ACTION, FINDING, EntriesContract, ProjectContract
 
 from defenseclaw.connectors import files, windsurf
 from defenseclaw.connectors.base import HookCall, NativeAnswer
-from defenseclaw.connectors.jsonc import CommentedDocument
-from defenseclaw.errors import BadJson, ForeignContent, SetupError
+from defenseclaw.errors import BadJson
 from defenseclaw.vocabulary import Action, EventKind, FailMode
 
 WINDSURF = windsurf.CONNECTOR
@@ -21,10 +20,27 @@ BLOCKED = NativeAnswer(exit_code=2, stderr=REASON)
 SILENCE = NativeAnswer()
 
 
-class TestWindsurfContract(DocumentedContract):
+FOREIGN = [
+    "",
+    "{}",
+    '{\r\n\t"hooks": {"pre_run_command": [{"command": "mine", "working_directory": "/x"}]}\r\n}\r\n',
+    '{"hooks": {"post_write_code": [{"command": "a"}, {"command": "b", "show_output": true}]}, "note": "é"}',
+    '{\n  // mine\n  "hooks": {}\n}\n',
+]
+
+
+class TestWindsurfContract(DocumentedContract, EntriesContract, ProjectContract):
     connector = WINDSURF
     version = "1.12.41"
     too_old = "1.12.40"
+    foreign = FOREIGN
+    malformed = (
+        "[]",
+        '{"hooks":[]}',
+        '{"hooks":{"pre_run_command":{}}}',
+        '{"hooks":{"stop":["x"]}}',
+        "{broken",
+    )
 
     def spoil(self, path):
         content = json.loads(path.read_text())
@@ -57,28 +73,14 @@ class TestWindsurfContract(DocumentedContract):
 
 
 CONTRACT = TestWindsurfContract()
-decode = CONTRACT.decode
+golden, decode = CONTRACT.golden, CONTRACT.decode
+install, put, value = CONTRACT.install, CONTRACT.put, CONTRACT.value
 
 
 @pytest.fixture
 def machine(host, executable):
     executable("windsurf", "printf '1.12.41\\nabcdef0\\nx64\\n'")
     return host
-
-
-def install(host, options=ACTION):
-    return files.apply(host, WINDSURF, WINDSURF.plan_setup(host, options))
-
-
-def put(host, text):
-    path = WINDSURF.settings_path(host)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(text.encode())
-    return path
-
-
-def value(path):
-    return CommentedDocument(path.read_bytes()).root.value
 
 
 # ---- events in ------------------------------------------------------------------------------------
@@ -118,7 +120,7 @@ DOCUMENTED = [
 @pytest.mark.parametrize(("name", "kind", "fields"), DOCUMENTED, ids=[each[0] for each in DOCUMENTED])
 def test_documented_events(name, kind, fields):
     event = decode(name)
-    body = CONTRACT.payload(name)
+    body = golden(name)
     assert (event.name, event.kind, event.connector) == (name, kind, "windsurf")
     assert event.model == "SWE-1.5"
     assert event.correlation.session_id == body["trajectory_id"]
@@ -187,28 +189,6 @@ def test_installed_entries(machine):
     assert command.endswith("' pre_run_command")
 
 
-FOREIGN = [
-    "",
-    "{}",
-    '{\r\n\t"hooks": {"pre_run_command": [{"command": "mine", "working_directory": "/x"}]}\r\n}\r\n',
-    '{"hooks": {"post_write_code": [{"command": "a"}, {"command": "b", "show_output": true}]}, "note": "é"}',
-    '{\n  // mine\n  "hooks": {}\n}\n',
-]
-
-
-@pytest.mark.parametrize("text", FOREIGN)
-def test_the_file_comes_back_byte_for_byte(machine, text):
-    path = put(machine, text)
-    path.chmod(0o644)
-    install(machine)
-    theirs = CommentedDocument(text.encode() or b"{}").root.value
-    for event, entries in theirs.get("hooks", {}).items():
-        assert value(path)["hooks"][event][: len(entries)] == entries
-    files.restore(machine, WINDSURF)
-    assert path.read_bytes() == text.encode()
-    assert path.stat().st_mode & 0o777 == 0o644
-
-
 @pytest.mark.parametrize("place", [0, 1])
 def test_an_operators_entries_survive_teardown(machine, place):
     install(machine)
@@ -258,36 +238,6 @@ def test_comments_are_kept_and_doubted(machine):
     assert "// mine" in WINDSURF.settings_path(machine).read_text()
     (warned,) = [each for each in WINDSURF.check(machine, ACTION) if each.status != "pass"]
     assert (warned.status, warned.label) == ("warn", "Hook settings")
-
-
-def test_a_project_takes_the_hooks_and_gives_them_back(machine, tmp_path):
-    work = tmp_path / "o'work é"
-    work.mkdir()
-    install(machine, replace(ACTION, workspace=work))
-    path = work / ".windsurf" / "hooks.json"
-    assert path.exists()
-    assert not WINDSURF.settings_path(machine).exists()
-    assert WINDSURF.detect(machine).configured is True
-    assert str(path) in WINDSURF.protected_paths(machine)
-    files.restore(machine, WINDSURF)
-    assert not (work / ".windsurf").exists()
-
-
-def test_a_project_in_our_own_directory_is_refused(machine):
-    with pytest.raises(SetupError, match="data directory"):
-        WINDSURF.plan_setup(machine, replace(ACTION, workspace=machine.data_dir / "x"))
-
-
-@pytest.mark.parametrize(
-    "text", ["[]", '{"hooks":[]}', '{"hooks":{"pre_run_command":{}}}', '{"hooks":{"stop":["x"]}}', "{broken"]
-)
-def test_a_file_of_another_shape_is_refused_and_untouched(machine, text):
-    path = put(machine, text)
-    with pytest.raises(ForeignContent) as caught:
-        install(machine)
-    assert str(path) in caught.value.message
-    assert path.read_text() == text
-    assert not machine.data_dir.exists()
 
 
 def test_the_editor_for_jetbrains_has_a_file_of_its_own(machine):

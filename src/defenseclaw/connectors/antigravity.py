@@ -42,7 +42,7 @@ from typing import Any
 from defenseclaw.connectors import antigravity_hooks, disk, hookscript, payload, scripted
 from defenseclaw.connectors.base import HookCall, Host, NativeAnswer, SetupOptions
 from defenseclaw.errors import SetupError
-from defenseclaw.vocabulary import JSON, Action, Correlation, Door, Event, EventKind, Verdict
+from defenseclaw.vocabulary import JSON, Action, Event, EventKind, Verdict
 
 FILE = "hooks.json"
 OUTPUT = "hook_output"
@@ -73,6 +73,7 @@ _ARGUMENTS = {
 }
 """Antigravity's names of arguments → those that detection knows a file's text by."""
 _TERMINAL_INPUT = "send_command_input"
+_IDS = payload.IdKeys(session=("conversationId",), tool_call=("stepIdx",))
 _DIMENSIONS = {"terminationReason": "reason", "invocationNum": "invocation"}
 
 
@@ -85,6 +86,8 @@ class Antigravity(scripted.ScriptedConnector):
     aliases = ("agy",)
     hook_path = "/api/v1/antigravity/hook"
     client = "antigravity-hook/1.0"
+    kinds = _KINDS
+    hooked = _EVENTS
     block_events = frozenset({"PreToolUse"})
     ask_events = frozenset({"PreToolUse"})
 
@@ -97,28 +100,21 @@ class Antigravity(scripted.ScriptedConnector):
 
     # ---- translation ----------------------------------------------------------------------------
 
-    def kind_of(self, event_name: str) -> EventKind:
-        """See the table in the module's text."""
-        return _KINDS.get(event_name, EventKind.LIFECYCLE)
-
     def decode(self, call: HookCall) -> Event:
         """Translate Antigravity's camelCase payload; the header names the event."""
         name = payload.event_name(call, keys=("hook_event_name", "hookEventName"))
         kind = self.kind_of(name)
         body = call.payload
         tool, args = _tool_call(body)
-        event = Event(
-            kind=kind,
-            door=Door.HOOK,
-            name=name,
-            connector=self.name,
+        event = payload.event(
+            call,
+            self,
+            name,
             cwd=_working_directory(body, args),
             mcp_server=payload.mcp_server(tool),
-            model=payload.identity(body.get("modelName")),
-            abilities=self.abilities(name, kind),
-            correlation=_correlation(call),
-            faults=call.faults,
-            extra={to: payload.identity(body[key]) for key, to in _DIMENSIONS.items() if body.get(key)},
+            model=body.get("modelName"),
+            ids=_IDS,
+            extra=payload.dimensions(body, _DIMENSIONS),
         )
         if kind is EventKind.TOOL_CALL:
             return replace(event, tool=tool or "tool", args=args)
@@ -134,7 +130,7 @@ class Antigravity(scripted.ScriptedConnector):
         return scripted.answer(self._output(event, verdict), OUTPUT)
 
     def refusal(self, event: str, message: str) -> dict[str, Any] | None:
-        """Return Antigravity's refusal of an event."""
+        """Return ``decision: deny`` with the reason; None for what cannot be stopped."""
         return {"decision": "deny", "reason": message} if event in self.block_events else None
 
     def _output(self, event: Event, verdict: Verdict) -> dict[str, Any] | None:
@@ -144,11 +140,6 @@ class Antigravity(scripted.ScriptedConnector):
         return self.refusal(event.name, message) if verdict.action is Action.BLOCK else None
 
     # ---- installation ---------------------------------------------------------------------------
-
-    def events(self, version: str) -> tuple[str, ...]:
-        """Return the events to hook, the same in every release."""
-        del version
-        return _EVENTS
 
     def settings_path(self, host: Host) -> Path:
         """Return the one file Antigravity reads for every project."""
@@ -184,8 +175,6 @@ class Antigravity(scripted.ScriptedConnector):
     def without_hooks(self, host: Host, path: Path, content: bytes) -> tuple[bytes, bool]:
         """Return the file without our handlers."""
         del path
-        if not content.strip():
-            return content, True
         document = antigravity_hooks.read(content)
         antigravity_hooks.uninstall(document, lambda each: self.owns(host, each))
         return document.encode(), not document.root.value
@@ -211,10 +200,6 @@ class Antigravity(scripted.ScriptedConnector):
         named = ours.intersection(document.root.value)
         if named or antigravity_hooks.holds_ours(document, lambda each: self.owns(host, each)):
             yield f"{legacy} holds hooks of the same names or commands, which Antigravity reads too"
-
-    def stopped_when_closed(self, event: str) -> bool:
-        """Calls; nothing else can be stopped."""
-        return event in self.block_events
 
     def protected_paths(self, host: Host) -> tuple[str, ...]:
         """The hooks file, the older one that is still read, and the settings of the agent."""
@@ -260,20 +245,8 @@ def _renamed_inside(value: JSON) -> JSON:
 
 
 def _working_directory(body: Mapping[str, Any], args: Mapping[str, Any]) -> str:
-    roots = body.get("workspacePaths")
-    first = roots[0] if isinstance(roots, list) and roots else None
-    return payload.working_directory(args.get("cwd")) or payload.working_directory(first)
-
-
-def _correlation(call: HookCall) -> Correlation:
-    body, known = call.payload, call.correlation
-    return replace(
-        known,
-        session_id=payload.identity(body.get("conversationId")) or known.session_id,
-        tool_call_id=payload.identity(body.get("stepIdx")) or known.tool_call_id,
-        agent_name=known.agent_name or Antigravity.title,
-        agent_type=known.agent_type or Antigravity.name,
-    )
+    root = payload.first_item(body.get("workspacePaths"))
+    return payload.working_directory(args.get("cwd")) or payload.working_directory(root)
 
 
 CONNECTOR = Antigravity()

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from defenseclaw.connectors.jsonedit import Document, Node
+from defenseclaw.connectors.jsonedit import Document, Node, read_object
 from defenseclaw.errors import ForeignContent
 
 GROUPED = frozenset({"pretooluse", "posttooluse"})
@@ -43,9 +43,7 @@ def read(content: bytes | None) -> Document:
     Raises:
         ForeignContent: Antigravity would drop the file.
     """
-    document = Document(content if content and content.strip() else b"{}\n")
-    if not isinstance(document.root.value, dict):
-        raise ForeignContent("the file holds something else than a JSON object")
+    document = read_object(content)
     for name in document.root.value:
         hook = document.root.get(name)
         if hook is None or not isinstance(hook.value, dict):

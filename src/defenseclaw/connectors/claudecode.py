@@ -26,63 +26,30 @@ questions and replaced results. Source: ``spec/connectors.md`` §8.1, ``spec/gat
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from defenseclaw.connectors import (
-    claudecode_otlp,
-    disk,
-    files,
-    hookscript,
-    otlp,
-    payload,
-    probes,
-    runtime,
-)
-from defenseclaw.connectors.base import (
-    Change,
-    Check,
-    Connector,
-    Detected,
-    HookCall,
-    Host,
-    NativeAnswer,
-    Plan,
-    SetupOptions,
-)
+from defenseclaw.connectors import claudecode_otlp, otlp, payload, probes, scripted
+from defenseclaw.connectors.base import Check, Detected, HookCall, Host, NativeAnswer, Plan, SetupOptions
 from defenseclaw.connectors.claudecode_canary import ClaudeCodeCanary
 from defenseclaw.connectors.claudecode_settings import (
-    content_of,
-    is_on,
     is_on_in_file,
     missing_events,
     read_settings,
     set_hooks,
     unset_hooks,
 )
-from defenseclaw.connectors.jsonedit import Document
-from defenseclaw.errors import AgentNotFound, SetupError
-from defenseclaw.vocabulary import (
-    JSON,
-    Abilities,
-    Action,
-    Door,
-    Event,
-    EventKind,
-    Mode,
-    Verdict,
-)
+from defenseclaw.vocabulary import JSON, Abilities, Action, Event, EventKind, Verdict
 
-MIN_VERSION = (2, 1, 152)
-"""First release with the events below. Source: ``spec/connectors.md`` §6.1, claudecode-hooks-v1."""
 PROVEN_VERSION = (2, 1, 197)
 """Release against which events, payloads and answers were measured last."""
-SCRIPT = "claude-code-hook"
 SETTINGS = "settings.json"
 """Logical name of the backup, and the file's name."""
+LOCAL_SETTINGS = "settings.local.json"
+OUTPUT = "claude_code_output"
 
 _KINDS = {
     "UserPromptSubmit": EventKind.PROMPT,
@@ -113,8 +80,7 @@ _REGISTRATIONS: dict[str, tuple[str, int]] = {
 }
 """Event → matcher (empty: none) and timeout in seconds."""
 _ASYNCHRONOUS = frozenset({"MessageDisplay"})
-_ALL_EVENTS = (
-    *_REGISTRATIONS,
+_UNHOOKED = (
     "PostToolBatch",
     "PermissionDenied",
     "Notification",
@@ -136,11 +102,16 @@ _TASKS = frozenset({"TaskCreated", "TaskCompleted", "TeammateIdle"})
 _ELICITATIONS = frozenset({"Elicitation", "ElicitationResult"})
 _UNSHOWN = frozenset({"MessageDisplay", "PostToolBatch", "SessionEnd"})
 """Asynchronous, a repetition, or too late: an answer would be noise."""
-_FAILED_CLOSED = "DefenseClaw could not check this and fails closed. Start it: defenseclaw-gateway start"
+_STOPPED_WHEN_CLOSED = frozenset(
+    {"UserPromptSubmit", "UserPromptExpansion", "PreToolUse", "PermissionRequest", "PostToolUse"}
+)
+_NAMING = frozenset({"type", "mediaType"})
+_WORD = re.compile(r"[\w.+/-]{1,64}", re.ASCII)
+_IDS = replace(payload.CLAUDE_CODE_IDS, turn=("turn_id", "prompt_id"))
 _DIMENSIONS = ("permission_mode", "source", "reason", "command_name", "command_source", "expansion_type")
 
 
-class ClaudeCode(Connector):
+class ClaudeCode(scripted.ScriptedConnector):
     """See the module's text."""
 
     name = "claudecode"
@@ -150,14 +121,29 @@ class ClaudeCode(Connector):
     setup_name = "claude-code"
     hook_path = "/api/v1/claude-code/hook"
     client = "claude-code-hook/1.0"
+    kinds = _KINDS
+    hooked = tuple(_REGISTRATIONS)
     block_events = frozenset(
-        {"UserPromptSubmit", "UserPromptExpansion", "PreToolUse", "PermissionRequest", "PostToolUse"}
-        | {"Stop", "SubagentStop", "ConfigChange", "PreCompact"}
-        | _TASKS
-        | _ELICITATIONS
+        _STOPPED_WHEN_CLOSED | _STOPS | {"ConfigChange", "PreCompact"} | _TASKS | _ELICITATIONS
     )
     ask_events = frozenset({"PreToolUse"})
     replace_events = frozenset({"PostToolUse"})
+    stops = _STOPS
+    unhooked = _UNHOOKED
+
+    executables = ("claude",)
+    probe_env: Mapping[str, str] = {
+        "DISABLE_TELEMETRY": "1",
+        "DISABLE_AUTOUPDATER": "1",
+        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+    }
+    home_variable = "CLAUDE_CONFIG_DIR"
+    min_version = (2, 1, 152)
+    """First release with the events below. Source: ``spec/connectors.md`` §6.1, claudecode-hooks-v1."""
+    update_command = "claude update"
+    script = "claude-code-hook"
+    logical = SETTINGS
+    restart_hint = "Restart running Claude Code sessions; new ones are governed at once."
 
     managed_settings_dirs = (
         Path("/etc/claude-code"),
@@ -166,13 +152,9 @@ class ClaudeCode(Connector):
     """Where an organisation's settings lie; they may switch hooks off."""
 
     def __init__(self) -> None:
-        self.canary = ClaudeCodeCanary(lambda host: settings_path(host).parent, self._managed_files)
+        self.canary = ClaudeCodeCanary(lambda host: self.settings_path(host).parent, self._managed_files)
 
     # ---- translation ----------------------------------------------------------------------------
-
-    def kind_of(self, event_name: str) -> EventKind:
-        """See the table in the module's text."""
-        return _KINDS.get(event_name, EventKind.LIFECYCLE)
 
     def abilities(self, event_name: str, kind: EventKind) -> Abilities:
         """As the matrix says; a permission dialog that is about to open is itself the question."""
@@ -180,36 +162,32 @@ class ClaudeCode(Connector):
         return replace(found, can_ask=True) if event_name == "PermissionRequest" else found
 
     def decode(self, call: HookCall) -> Event:
-        """Translate Claude Code's snake_case payload."""
+        """Translate Claude Code's snake_case payload.
+
+        Raises:
+            MissingField: neither payload nor header names the event and none can be inferred.
+            BadJson: the arguments of a call are no object.
+        """
         name = payload.event_name(call, keys=("hook_event_name",))
         kind = self.kind_of(name)
         body = call.payload
         tool = payload.identity(body.get("tool_name"))
-        event = Event(
-            kind=kind,
-            door=Door.HOOK,
-            name=name,
-            connector=self.name,
-            cwd=payload.working_directory(body.get("cwd")),
+        event = payload.event(
+            call,
+            self,
+            name,
             mcp_server=payload.identity(body.get("mcp_server_name")) or payload.mcp_server(tool),
-            model=payload.identity(body.get("model")),
-            abilities=self._abilities_now(name, kind, body),
-            correlation=payload.correlation(
-                call, name=self.name, title=self.title, turn=("turn_id", "prompt_id")
-            ),
-            faults=call.faults,
-            extra={key: payload.identity(body[key]) for key in _DIMENSIONS if body.get(key)},
+            model=body.get("model"),
+            abilities=self.abilities_now(name, body),
+            ids=_IDS,
+            extra=payload.dimensions(body, _DIMENSIONS),
         )
         if kind is EventKind.PROMPT:
             parts = (body.get(key) for key in ("prompt", "command_name", "command_args"))
             return replace(event, text="\n".join(filter(None, map(payload.text, parts))))
         if kind is EventKind.COMPLETION:
-            return replace(
-                event,
-                text=payload.text(
-                    body.get("delta" if name == "MessageDisplay" else "last_assistant_message")
-                ),
-            )
+            said = "delta" if name == "MessageDisplay" else "last_assistant_message"
+            return replace(event, text=payload.text(body.get(said)))
         if kind is EventKind.TOOL_CALL:
             return replace(event, tool=tool or "tool", args=payload.arguments(body, "tool_input"))
         if kind is EventKind.TOOL_RESULT:
@@ -219,110 +197,95 @@ class ClaudeCode(Connector):
 
     def encode(self, event: Event, verdict: Verdict) -> NativeAnswer:
         """Return Claude Code's JSON answer; nothing at all on allow."""
-        output = _output(event, verdict)
-        if output is None:
-            return NativeAnswer(output_field="claude_code_output")
-        line = json.dumps(output, ensure_ascii=False, separators=(",", ":"), default=str)
-        return NativeAnswer(
-            stdout=line.encode("utf-8", "replace"), output_field="claude_code_output", output=output
-        )
+        return scripted.answer(self._output(event, verdict), OUTPUT)
 
-    def _abilities_now(self, name: str, kind: EventKind, body: Mapping[str, Any]) -> Abilities:
-        found = self.abilities(name, kind)
-        if name in _STOPS and payload.flag(body, "stop_hook_active"):
-            return replace(found, can_block=False)
-        return found
+    def refusal(self, event: str, message: str) -> dict[str, Any] | None:
+        """Return Claude Code's refusal: ``hookSpecificOutput`` before a call and for an elicitation,
+        ``continue: false`` for a task, ``decision: block`` for the rest; None for what cannot be stopped.
+        """
+        if event == "PreToolUse":
+            return _specific(event, permissionDecision="deny", permissionDecisionReason=message)
+        if event == "PermissionRequest":
+            return _specific(event, decision={"behavior": "deny", "message": message})
+        if event in _TASKS:
+            return {"continue": False, "stopReason": message}
+        if event in _ELICITATIONS:
+            return _specific(event, action="decline", content={})
+        return {"decision": "block", "reason": message} if event in self.block_events else None
+
+    def _output(self, event: Event, verdict: Verdict) -> dict[str, Any] | None:
+        message = scripted.told(verdict)
+        blocked = verdict.action is Action.BLOCK
+        if event.name == "PostToolUse" and (verdict.replacement is not None or blocked):
+            return _replaced(event, verdict, message)
+        if blocked:
+            return self.refusal(event.name, message) if event.abilities.can_block else None
+        if verdict.action is Action.CONFIRM:
+            # At a permission dialog saying nothing is the question: the dialog opens.
+            asked = _specific(event.name, permissionDecision="ask", permissionDecisionReason=message)
+            return asked if event.name == "PreToolUse" else None
+        if verdict.action is Action.ALERT and event.name not in _UNSHOWN:
+            return {"systemMessage": scripted.notice(verdict)}
+        return None
 
     # ---- installation ---------------------------------------------------------------------------
 
-    def detect(self, host: Host) -> Detected:
-        """Look for ``claude`` on PATH and ask it for its version."""
-        executable = probes.find_executable(host, "claude")
-        settings = settings_path(host)
-        quiet = {
-            "DISABLE_TELEMETRY": "1",
-            "DISABLE_AUTOUPDATER": "1",
-            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
-        }
-        version = probes.probe_version(host, (executable, "--version"), quiet) if executable else ""
-        return Detected(
-            found=bool(executable),
-            executable=executable,
-            version=version,
-            config_path=str(settings),
-            configured=self._configured(host, settings),
-            looked_for=() if executable else probes.places_searched(host, "claude"),
-            problem=f"{executable} --version gave no version" if executable and not version else "",
-        )
+    def settings_path(self, host: Host) -> Path:
+        """Return the user settings Claude Code reads: ``$CLAUDE_CONFIG_DIR`` or ``~/.claude``."""
+        folder = scripted.absolute(host.env.get(self.home_variable)) or host.home / ".claude"
+        return folder / SETTINGS
 
-    def plan_setup(self, host: Host, options: SetupOptions) -> Plan:
-        """Plan script, runtime files and one entry per event in ``settings.json``."""
-        warnings = self._admit(self.detect(host), options)
-        settings = settings_path(host)
-        now = disk.look(settings)
-        document = read_settings(settings, now.content)
-        self._refuse_switched_off(host, options, settings, document)
-        set_hooks(document, _wanted(host), _owned_commands(host))
+    def with_hooks(self, host: Host, path: Path, content: bytes | None, events: Sequence[str]) -> bytes:
+        """Return the settings with our groups."""
+        del path
+        document = read_settings(content)
+        set_hooks(document, self._wanted(host, events), self.owned(host))
+        return document.encode()
+
+    def without_hooks(self, host: Host, path: Path, content: bytes) -> tuple[bytes, bool]:
+        """Return the settings without our entries."""
+        del path
+        document = read_settings(content)
+        unset_hooks(document, self.owned(host))
+        claudecode_otlp.uninstall(document, otlp.original(host, self.name, SETTINGS) or b"")
+        return document.encode(), not document.root.value
+
+    def missing_events(
+        self, host: Host, path: Path, content: bytes | None, events: Sequence[str]
+    ) -> list[str]:
+        """Return the events whose group is not there as we write it."""
+        del path
+        return missing_events(read_settings(content), self._wanted(host, events))
+
+    def settings_after(
+        self, host: Host, path: Path, content: bytes | None, events: Sequence[str], options: SetupOptions
+    ) -> bytes:
+        """Return the settings with our groups, and with its telemetry where that is switched on."""
+        document = read_settings(self.with_hooks(host, path, content, events))
         recorded = otlp.original(host, self.name, SETTINGS)
-        before = (now.content or b"") if recorded is None else recorded
+        before = (content or b"") if recorded is None else recorded
         if options.native_otlp:
             secret = otlp.setup_token(host, self.name)
             claudecode_otlp.install(document, otlp.address(host), secret, before)
         else:
             claudecode_otlp.uninstall(document, before)
-        script = self._script(host)
-        token = runtime.setup_token(host, self.name)
-        plan = Plan(
-            changes=(
-                *runtime.runtime_changes(host, self, options.fail_mode, token=token, uses_curl=True),
-                Change(
-                    path=hookscript.script_path(host, SCRIPT),
-                    content=script,
-                    mode=0o700,
-                    why="hook script: posts events to the gateway",
-                ),
-                Change(
-                    path=settings,
-                    content=document.encode(),
-                    seen_sha256=now.digest,
-                    logical=SETTINGS,
-                    why=f"hooks on {len(_REGISTRATIONS)} events",
-                ),
-            ),
-            warnings=warnings,
-            restart_hint="Restart running Claude Code sessions; new ones are governed at once.",
-        )
-        return otlp.completed(plan, host, self.name, settings, wanted=options.native_otlp)
+        return document.encode()
+
+    def plan_setup(self, host: Host, options: SetupOptions) -> Plan:
+        """Plan as for every agent, and the token of its telemetry."""
+        plan, path = super().plan_setup(host, options), self.setup_path(host, options)
+        return otlp.completed(plan, host, self.name, path, wanted=options.native_otlp)
 
     def plan_teardown(self, host: Host) -> Plan:
-        """Plan the removal of our entries, script and runtime files.
+        """Plan as for every agent, and the token of its telemetry.
 
         Sessions that still run may call the script for a while: its absence (exit 127) is an error that
         Claude Code passes over.
         """
-        changes = []
-        for settings in _settings_to_clean(host):
-            now = disk.look(settings)
-            if now.content is None:
-                continue
-            document = read_settings(settings, now.content)
-            unset_hooks(document, _owned_commands(host))
-            claudecode_otlp.uninstall(document, otlp.original(host, self.name, SETTINGS) or b"")
-            only_ours = not document.root.value and settings in files.created_files(host, self.name)
-            changes.append(
-                Change(
-                    path=settings,
-                    content=None if only_ours else content_of(document, now.content),
-                    seen_sha256=now.digest,
-                    logical=SETTINGS,
-                    why="our hook entries removed",
-                )
-            )
-        script = hookscript.script_path(host, SCRIPT)
-        changes.append(Change(path=script, content=None, why="nothing calls it any more"))
-        changes += (*runtime.runtime_removals(host, self.name), otlp.removal(host, self.name))
-        return Plan(
-            changes=tuple(changes),
+        plan = super().plan_teardown(host)
+        return replace(
+            plan,
+            changes=(*plan.changes, otlp.removal(host, self.name)),
             restart_hint=(
                 "Running Claude Code sessions go on, ungoverned; until they are restarted they may say that "
                 "our hook script is not found, which stops nothing."
@@ -333,162 +296,56 @@ class ClaudeCode(Connector):
         """Hooks, and its own telemetry where that was switched on."""
         return otlp.channels(host, self.name)
 
-    def check(self, host: Host, options: SetupOptions) -> tuple[Check, ...]:
-        """Check agent, settings, script, runtime files, and what could switch hooks off."""
-        return (
-            self._check_agent(host, options),
-            *self._check_settings(host, options),
-            hookscript.check_script(host, self, SCRIPT, lambda: self._script(host)),
-            hookscript.check_runtime(host, self, options.fail_mode, uses_curl=True),
-        )
+    def stopped_when_closed(self, event: str) -> bool:
+        """Prompts, calls and results. A result, whose shape nobody knows then, is not replaced: the model is
+        told that it is unchecked.
+        """
+        return event in _STOPPED_WHEN_CLOSED
 
-    def protected_paths(self, host: Host) -> tuple[str, ...]:
-        """The user's settings; a project's are outside, but cannot take user hooks away."""
-        folder = settings_path(host).parent
-        homes = {folder, host.home / ".claude", *(each.parent for each in _recorded(host))}
-        return tuple(sorted(str(home / each) for home in homes for each in (SETTINGS, "settings.local.json")))
-
-    def _script(self, host: Host) -> bytes:
-        closed = {event: answer for event in _REGISTRATIONS if (answer := closed_answer(event))}
-        return hookscript.render(host, self, SCRIPT, closed)
-
-    def _configured(self, host: Host, settings: Path) -> bool:
-        try:
-            document = read_settings(settings, disk.look(settings).content)
-            return not missing_events(document, _wanted(host))
-        except SetupError:
-            return False
-
-    def _admit(self, detected: Detected, options: SetupOptions) -> tuple[str, ...]:
-        if not detected.found and not options.force:
-            raise AgentNotFound(
-                "Claude Code not found: no `claude` on PATH",
-                hint=f"looked for {', '.join(detected.looked_for)}; --force installs anyway",
-            )
-        problem = _version_problem(detected.version)
-        if problem and options.mode is Mode.ACTION and not options.force:
-            raise SetupError(problem, hint="update Claude Code, or use --force")
-        return (problem,) if problem else ()
-
-    def _refuse_switched_off(
-        self, host: Host, options: SetupOptions, settings: Path, document: Document
-    ) -> None:
-        for source in self._switches(host, options, settings, document):
-            raise SetupError(f"hooks are switched off by {source}; Claude Code would not call us")
-
-    def _switches(
-        self, host: Host, options: SetupOptions, settings: Path, document: Document
-    ) -> Iterator[str]:
-        """Yield what keeps hooks from running, as ``key in file``."""
-        if is_on(document, "disableAllHooks"):
-            yield f"disableAllHooks in {settings}"
+    def switched_off(self, host: Host, options: SetupOptions) -> Iterator[str]:
+        """Hooks may be off in the user's, the project's or the organisation's settings."""
+        users = self.settings_path(host)
+        if is_on_in_file(users, "disableAllHooks"):
+            yield f"disableAllHooks in {users}"
         for path in self._managed_files():
             for key in ("disableAllHooks", "allowManagedHooksOnly"):
                 if is_on_in_file(path, key):
                     yield f"{key} in {path}"
-        projects = [options.workspace] if options.workspace else []
-        for folder in projects:
-            for name in (SETTINGS, "settings.local.json"):
-                if is_on_in_file(folder / ".claude" / name, "disableAllHooks"):
-                    yield f"disableAllHooks in {folder / '.claude' / name}"
+        if options.workspace:
+            for name in (SETTINGS, LOCAL_SETTINGS):
+                path = options.workspace / ".claude" / name
+                if is_on_in_file(path, "disableAllHooks"):
+                    yield f"disableAllHooks in {path}"
+
+    def protected_paths(self, host: Host) -> tuple[str, ...]:
+        """The user's settings; a project's are outside, but cannot take user hooks away."""
+        homes = {host.home / ".claude", *(each.parent for each in self._places(host))}
+        return tuple(sorted(str(home / each) for home in homes for each in (SETTINGS, LOCAL_SETTINGS)))
 
     def _managed_files(self) -> Iterator[Path]:
         for folder in self.managed_settings_dirs:
             yield folder / "managed-settings.json"
             yield from sorted((folder / "managed-settings.d").glob("*.json"))
 
-    def _check_agent(self, host: Host, options: SetupOptions) -> Check:
-        detected = self.detect(host)
-        if not detected.found:
-            detail = detected.problem or "`claude` is not on PATH"
-            return Check(
-                status="warn", label=self.title, detail=detail, mend="defenseclaw setup remove claude-code"
-            )
-        place = f"{detected.version} at {detected.executable}"
-        problem = _version_problem(detected.version)
-        if problem:
-            status = "fail" if options.mode is Mode.ACTION else "warn"
-            return Check(status=status, label=self.title, detail=problem, mend="claude update")
-        if probes.version_tuple(detected.version)[:2] > PROVEN_VERSION[:2]:
-            proven = ".".join(map(str, PROVEN_VERSION))
-            detail = (
-                f"{place}; hooks were last proven with {proven}: see that `defenseclaw alerts` lists them"
-            )
-            return Check(status="warn", label=self.title, detail=detail)
-        return Check(status="pass", label=self.title, detail=place)
+    def _check_agent(self, detected: Detected, options: SetupOptions) -> Check:
+        """A release beyond those measured may have changed what hooks are."""
+        row = super()._check_agent(detected, options)
+        if row.status != "pass" or probes.version_tuple(detected.version)[:2] <= PROVEN_VERSION[:2]:
+            return row
+        proven = ".".join(map(str, PROVEN_VERSION))
+        told = f"{row.detail}; hooks were last proven with {proven}: see that `defenseclaw alerts` lists them"
+        return replace(row, status="warn", detail=told)
 
-    def _check_settings(self, host: Host, options: SetupOptions) -> Iterator[Check]:
-        settings = settings_path(host)
-        mend = f"defenseclaw setup {self.command_name}"
-        try:
-            document = read_settings(settings, disk.look(settings).content)
-            missing = missing_events(document, _wanted(host))
-        except SetupError as error:
-            yield Check(status="fail", label="Hook entries", detail=f"{settings}: {error}", mend=mend)
-            return
-        detail = (
-            f"missing or changed in {settings}: {', '.join(missing)}"
-            if missing
-            else f"complete in {settings}"
-        )
-        yield Check(
-            status="fail" if missing else "pass",
-            label="Hook entries",
-            detail=detail,
-            mend=mend if missing else "",
-        )
-        for source in self._switches(host, options, settings, document):
-            yield Check(status="fail", label="Hooks switched off", detail=source)
-
-
-def settings_path(host: Host) -> Path:
-    """Return the user settings Claude Code reads: ``$CLAUDE_CONFIG_DIR`` or ``~/.claude``."""
-    override = host.env.get("CLAUDE_CONFIG_DIR", "")
-    folder = Path(override) if override.startswith("/") else host.home / ".claude"
-    return folder / SETTINGS
-
-
-def closed_answer(event: str) -> dict[str, Any] | None:
-    """Return the refusal printed when nothing was decided and the fail mode is closed; None: never stopped.
-
-    A result cannot be replaced without knowing its shape: the model is told that it is unchecked.
-    """
-    if event in ("UserPromptSubmit", "UserPromptExpansion", "PreToolUse", "PermissionRequest", "PostToolUse"):
-        return _refusal(event, _FAILED_CLOSED)
-    return None
-
-
-def _output(event: Event, verdict: Verdict) -> dict[str, Any] | None:
-    message = verdict.message or verdict.reason or "DefenseClaw policy"
-    if event.name == "PostToolUse" and (verdict.replacement is not None or verdict.action is Action.BLOCK):
-        return _replaced(event, verdict, message)
-    if verdict.action is Action.BLOCK:
-        return _refusal(event.name, message) if event.abilities.can_block else None
-    if verdict.action is Action.CONFIRM:
-        return _question(event.name, message)
-    if verdict.action is Action.ALERT and event.name not in _UNSHOWN:
-        ids = ", ".join(verdict.rule_ids[:3])
-        return {"systemMessage": f"DefenseClaw: {verdict.severity} finding recorded, not stopped ({ids})"}
-    return None
-
-
-def _refusal(event: str, message: str) -> dict[str, Any]:
-    if event == "PreToolUse":
-        return _specific(event, permissionDecision="deny", permissionDecisionReason=message)
-    if event == "PermissionRequest":
-        return _specific(event, decision={"behavior": "deny", "message": message})
-    if event in _TASKS:
-        return {"continue": False, "stopReason": message}
-    if event in _ELICITATIONS:
-        return _specific(event, action="decline", content={})
-    return {"decision": "block", "reason": message}
-
-
-def _question(event: str, message: str) -> dict[str, Any] | None:
-    """At a permission dialog saying nothing is the question: the dialog opens."""
-    if event == "PreToolUse":
-        return _specific(event, permissionDecision="ask", permissionDecisionReason=message)
-    return None
+    def _wanted(self, host: Host, events: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Return event → the matcher group we install."""
+        groups = {}
+        for event in events:
+            matcher, timeout = _REGISTRATIONS[event]
+            handler = {"type": "command", "command": self.command(host, event), "timeout": timeout}
+            if event in _ASYNCHRONOUS:
+                handler["async"] = True
+            groups[event] = ({"matcher": matcher} if matcher else {}) | {"hooks": [handler]}
+        return groups
 
 
 def _replaced(event: Event, verdict: Verdict, message: str) -> dict[str, Any]:
@@ -498,7 +355,12 @@ def _replaced(event: Event, verdict: Verdict, message: str) -> dict[str, Any]:
 
 
 def withheld(result: JSON, message: str) -> JSON:
-    """Return ``result`` in its own shape with ``message`` in place of its first text and no other text."""
+    """Return a result in its own shape, without what it says.
+
+    The first text becomes ``message`` and every other one empty, numbers become 0, and what lies deeper than
+    16 levels becomes null. Booleans stay, and so do words under ``type`` and ``mediaType``, by which Claude
+    Code tells shapes apart. A result that holds no text at all is replaced by ``message``.
+    """
     if isinstance(result, str) or result is None:
         return message
     seen = [False]
@@ -509,8 +371,8 @@ def withheld(result: JSON, message: str) -> JSON:
             return message if first else ""
         if isinstance(value, Mapping) and depth:
             return {
-                key: value[key] if key in ("type", "mediaType") else blank(value[key], depth - 1)
-                for key in value
+                key: each if key in _NAMING and _is_word(each) else blank(each, depth - 1)
+                for key, each in value.items()
             }
         if isinstance(value, list | tuple) and depth:
             return [blank(each, depth - 1) for each in value]
@@ -518,6 +380,11 @@ def withheld(result: JSON, message: str) -> JSON:
 
     shape = blank(result, 16)
     return shape if seen[0] else message
+
+
+def _is_word(value: JSON) -> bool:
+    """Whether a value can only name something; a text under a naming key is a text like any other."""
+    return isinstance(value, str) and _WORD.fullmatch(value) is not None
 
 
 def _specific(event: str, **fields: Any) -> dict[str, Any]:  # noqa: ANN401  JSON values
@@ -534,43 +401,6 @@ def _result(name: str, body: Mapping[str, Any]) -> JSON:
         batch = calls if isinstance(calls, list) else []
         return [each.get("tool_response") for each in batch if isinstance(each, Mapping)]
     return body.get("tool_response")
-
-
-def _wanted(host: Host) -> dict[str, dict[str, Any]]:
-    """Return event → the matcher group we install."""
-    script = hookscript.script_path(host, SCRIPT)
-    groups = {}
-    for event, (matcher, timeout) in _REGISTRATIONS.items():
-        handler = {"type": "command", "command": hookscript.command(script, event), "timeout": timeout}
-        if event in _ASYNCHRONOUS:
-            handler["async"] = True
-        groups[event] = ({"matcher": matcher} if matcher else {}) | {"hooks": [handler]}
-    return groups
-
-
-def _owned_commands(host: Host) -> frozenset[str]:
-    script = hookscript.script_path(host, SCRIPT)
-    bare = (str(script), f"'{script}'")
-    return frozenset((*bare, *(hookscript.command(script, event) for event in _ALL_EVENTS)))
-
-
-def _recorded(host: Host) -> list[Path]:
-    path = files.recorded_path(host, ClaudeCode.name, SETTINGS)
-    return [path] if path else []
-
-
-def _settings_to_clean(host: Host) -> list[Path]:
-    """The file of the setup first; today's too when the configuration directory moved since."""
-    return list(dict.fromkeys([*_recorded(host), settings_path(host)]))
-
-
-def _version_problem(version: str) -> str:
-    least = ".".join(map(str, MIN_VERSION))
-    if not version:
-        return f"Claude Code gave no version; hooks are known to work from {least} on"
-    if probes.version_tuple(version) < MIN_VERSION:
-        return f"Claude Code {version} is older than {least}, the first with all events we need"
-    return ""
 
 
 CONNECTOR = ClaudeCode()

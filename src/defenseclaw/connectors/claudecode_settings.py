@@ -10,29 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from defenseclaw.connectors import disk
-from defenseclaw.connectors.jsonedit import Document, Node
+from defenseclaw.connectors.jsonedit import Document, Node, read_object
 from defenseclaw.errors import ForeignContent, SetupError
 
 
-def read_settings(path: Path, content: bytes | None) -> Document:
+def read_settings(content: bytes | None) -> Document:
     """Read settings; an absent or empty file is an empty object.
 
     Raises:
         ForeignContent: not a JSON object, or its `hooks` have another shape than Claude Code's.
     """
-    try:
-        document = Document(content if content and content.strip() else b"{}\n")
-        if not isinstance(document.root.value, dict):
-            raise ForeignContent("the file holds something else than a JSON object")
-        _hooks(document)
-    except ForeignContent as error:
-        raise ForeignContent(f"{path}: {error.message}", hint="mend the file and run again") from error
+    document = read_object(content)
+    _hooks(document)
     return document
-
-
-def content_of(document: Document, before: bytes) -> bytes:
-    """An empty file that was read as an empty object stays empty."""
-    return document.encode() if before.strip() else before
 
 
 def is_on(document: Document, key: str) -> bool:

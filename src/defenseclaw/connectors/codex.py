@@ -51,7 +51,7 @@ from defenseclaw.connectors.base import Change, Check, HookCall, Host, NativeAns
 from defenseclaw.connectors.codex_canary import CodexCanary
 from defenseclaw.connectors.tomledit import Document
 from defenseclaw.errors import SetupError
-from defenseclaw.vocabulary import JSON, Abilities, Action, Door, Event, EventKind, Verdict
+from defenseclaw.vocabulary import JSON, Action, Event, EventKind, Verdict
 
 CONFIG = "config.toml"
 """Logical name of the backup, and the file's name."""
@@ -78,7 +78,6 @@ _REGISTRATIONS: dict[str, tuple[str, int, tuple[int, ...]]] = {
 }
 """Event → matcher (empty: none), timeout in seconds, first release that knows it."""
 _ALL_TOOLS = (0, 135, 0)
-_STOPS = frozenset({"Stop", "SubagentStop"})
 _DIMENSIONS = ("permission_mode", "source", "reason")
 
 
@@ -90,8 +89,11 @@ class Codex(scripted.ScriptedConnector):
     description = "hooks with trust hashes in config.toml on prompts, tool calls, results and completions"
     hook_path = "/api/v1/codex/hook"
     client = "codex-hook/1.0"
+    kinds = _KINDS
+    hooked = tuple(_REGISTRATIONS)
     block_events = frozenset(_KINDS)
     replace_events = frozenset({"PostToolUse"})
+    stops = frozenset({"Stop", "SubagentStop"})
 
     executables = ("codex",)
     home_variable = "CODEX_HOME"
@@ -108,28 +110,20 @@ class Codex(scripted.ScriptedConnector):
 
     # ---- translation ----------------------------------------------------------------------------
 
-    def kind_of(self, event_name: str) -> EventKind:
-        """See the table in the module's text."""
-        return _KINDS.get(event_name, EventKind.LIFECYCLE)
-
     def decode(self, call: HookCall) -> Event:
         """Translate Codex's snake_case payload."""
         name = payload.event_name(call, keys=("hook_event_name",))
         kind = self.kind_of(name)
         body = call.payload
         tool = payload.identity(body.get("tool_name"))
-        event = Event(
-            kind=kind,
-            door=Door.HOOK,
-            name=name,
-            connector=self.name,
-            cwd=payload.working_directory(body.get("cwd")),
+        event = payload.event(
+            call,
+            self,
+            name,
             mcp_server=payload.identity(body.get("mcp_server_name")) or payload.mcp_server(tool),
-            model=payload.identity(body.get("model")),
-            abilities=self._abilities_now(name, kind, body),
-            correlation=payload.correlation(call, name=self.name, title=self.title),
-            faults=call.faults,
-            extra={key: payload.identity(body[key]) for key in _DIMENSIONS if body.get(key)},
+            model=body.get("model"),
+            abilities=self.abilities_now(name, body),
+            extra=payload.dimensions(body, _DIMENSIONS),
         )
         if kind is EventKind.PROMPT:
             return replace(event, text=payload.text(body.get("prompt")))
@@ -146,7 +140,9 @@ class Codex(scripted.ScriptedConnector):
         return scripted.answer(self._output(event, verdict), OUTPUT)
 
     def refusal(self, event: str, message: str) -> dict[str, Any] | None:
-        """Return Codex's refusal of an event."""
+        """Return Codex's refusal: ``hookSpecificOutput`` before a call, ``decision: block`` for the
+        rest; None for what cannot be stopped.
+        """
         if event == "PreToolUse":
             return _specific(event, permissionDecision="deny", permissionDecisionReason=message)
         if event == "PermissionRequest":
@@ -162,12 +158,6 @@ class Codex(scripted.ScriptedConnector):
         if verdict.action is Action.ALERT and event.name in self.block_events:
             return {"systemMessage": scripted.notice(verdict)}
         return None
-
-    def _abilities_now(self, name: str, kind: EventKind, body: Mapping[str, Any]) -> Abilities:
-        found = self.abilities(name, kind)
-        if name in _STOPS and payload.flag(body, "stop_hook_active"):
-            return replace(found, can_block=False)
-        return found
 
     # ---- installation ---------------------------------------------------------------------------
 
@@ -245,10 +235,6 @@ class Codex(scripted.ScriptedConnector):
     def check(self, host: Host, options: SetupOptions) -> tuple[Check, ...]:
         """Check as for every agent, and the notify bridge."""
         return (*super().check(host, options), codex_notify.check(host))
-
-    def stopped_when_closed(self, event: str) -> bool:
-        """Prompts, calls and results; never the end of a turn."""
-        return event in self.block_events - _STOPS
 
     def version_notes(self, version: str) -> tuple[str, ...]:
         """Before 0.135 hooks see shell commands only."""

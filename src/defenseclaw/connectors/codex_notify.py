@@ -11,10 +11,9 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from importlib.resources import files as resources
 from pathlib import Path
 
-from defenseclaw.connectors import disk, hookscript, runtime
+from defenseclaw.connectors import disk, hookscript, runtime, templates
 from defenseclaw.connectors.base import Check, Host
 from defenseclaw.connectors.tomledit import Document, quoted
 from defenseclaw.errors import ForeignContent, SetupError
@@ -31,7 +30,7 @@ def bridge_path(host: Host) -> Path:
 
 
 def command(host: Host) -> list[str]:
-    """Return ``notify`` as we write it."""
+    """Return ``notify`` as we write it, a list of words."""
     return ["/bin/sh", str(bridge_path(host))]
 
 
@@ -93,8 +92,7 @@ def render(host: Host, was: str | None) -> bytes:
         "TOTAL_TIMEOUT": str(TOTAL_TIMEOUT_S),
         "CHAIN": chain,
     }
-    text = resources("defenseclaw.connectors").joinpath("assets/notify_bridge.sh.tmpl").read_text("utf-8")
-    return re.sub(r"@([A-Z_]+)@", lambda match: values[match[1]], text).encode()
+    return templates.rendered("notify_bridge.sh.tmpl", values)
 
 
 def check(host: Host) -> Check:

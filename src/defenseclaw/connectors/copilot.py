@@ -36,7 +36,7 @@ from defenseclaw.connectors import disk, flathooks, payload, scripted
 from defenseclaw.connectors.base import HookCall, Host, NativeAnswer, SetupOptions
 from defenseclaw.connectors.copilot_canary import CopilotCanary
 from defenseclaw.errors import SetupError
-from defenseclaw.vocabulary import JSON, Abilities, Action, Correlation, Door, Event, EventKind, Verdict
+from defenseclaw.vocabulary import JSON, Abilities, Action, Event, EventKind, Verdict
 
 FILE = "defenseclaw.json"
 OUTPUT = "hook_output"
@@ -72,6 +72,10 @@ _OTHER_SPELLINGS = {
 _TIMEOUT_S = 30
 _STOPS = frozenset({"agentStop", "subagentStop"})
 _CALLS = frozenset({"userPromptSubmitted", "preToolUse", "permissionRequest"})
+_IDS = payload.IdKeys(
+    session=("sessionId", "session_id"),
+    tool_call=("toolCallId", "tool_use_id"),
+)
 _DIMENSIONS = {"source": "source", "reason": "reason", "stopReason": "reason", "stop_reason": "reason"}
 
 
@@ -84,9 +88,13 @@ class Copilot(scripted.ScriptedConnector):
     aliases = ("copilot-cli", "github-copilot")
     hook_path = "/api/v1/copilot/hook"
     client = "copilot-hook/1.0"
+    kinds = _KINDS
+    spellings = _OTHER_SPELLINGS
+    hooked = _EVENTS
     block_events = frozenset(_CALLS | _STOPS | {"postToolUse"})
     ask_events = frozenset({"preToolUse"})
     replace_events = frozenset({"postToolUse"})
+    stops = _STOPS
 
     executables = ("copilot",)
     probe = ("version",)
@@ -95,16 +103,13 @@ class Copilot(scripted.ScriptedConnector):
     min_version = (1, 0, 18)
     script = "copilot-hook"
     logical = "config"
+    project_file = f".github/hooks/{FILE}"
     restart_hint = "Restart running Copilot sessions; new ones are governed at once."
 
     def __init__(self) -> None:
         self.canary = CopilotCanary(self.installed_path, lambda host: self.settings_path(host).parent.parent)
 
     # ---- translation ----------------------------------------------------------------------------
-
-    def kind_of(self, event_name: str) -> EventKind:
-        """See the table in the module's text."""
-        return _KINDS.get(_named(event_name), EventKind.LIFECYCLE)
 
     def abilities(self, event_name: str, kind: EventKind) -> Abilities:
         """As the matrix says; a permission prompt that is about to open is itself the question."""
@@ -117,17 +122,14 @@ class Copilot(scripted.ScriptedConnector):
         kind = self.kind_of(name)
         body = call.payload
         tool = payload.identity(payload.first(body, "toolName", "tool_name"))
-        event = Event(
-            kind=kind,
-            door=Door.HOOK,
-            name=name,
-            connector=self.name,
-            cwd=payload.working_directory(body.get("cwd")),
+        event = payload.event(
+            call,
+            self,
+            name,
             mcp_server=payload.mcp_server(tool),
-            abilities=self._abilities_now(name, kind, body),
-            correlation=_correlation(call),
-            faults=call.faults,
-            extra={to: payload.identity(body[key]) for key, to in _DIMENSIONS.items() if body.get(key)},
+            abilities=self.abilities_now(name, body),
+            ids=_IDS,
+            extra=payload.dimensions(body, _DIMENSIONS),
         )
         if kind is EventKind.PROMPT:
             return replace(event, text=payload.text(body.get("prompt")))
@@ -142,7 +144,9 @@ class Copilot(scripted.ScriptedConnector):
         return scripted.answer(self._output(event, verdict), OUTPUT)
 
     def refusal(self, event: str, message: str) -> dict[str, Any] | None:
-        """Return Copilot's refusal of an event."""
+        """Return Copilot's refusal: ``permissionDecision`` before a call, ``behavior`` at a permission
+        prompt, ``decision: block`` for the rest; None for what cannot be stopped.
+        """
         if event == "preToolUse":
             return {"permissionDecision": "deny", "permissionDecisionReason": message}
         if event == "permissionRequest":
@@ -161,46 +165,18 @@ class Copilot(scripted.ScriptedConnector):
             return asked if event.name == "preToolUse" else None
         return None
 
-    def _abilities_now(self, name: str, kind: EventKind, body: Mapping[str, Any]) -> Abilities:
-        found = self.abilities(name, kind)
-        if name in _STOPS and payload.flag(body, "stop_hook_active"):
-            return replace(found, can_block=False)
-        return found
-
     # ---- installation ---------------------------------------------------------------------------
-
-    def events(self, version: str) -> tuple[str, ...]:
-        """Return the events to hook, the same in every release."""
-        del version
-        return _EVENTS
 
     def settings_path(self, host: Host) -> Path:
         """Return our hooks file: ``$COPILOT_HOME/hooks`` or ``~/.copilot/hooks``."""
         folder = scripted.absolute(host.env.get(self.home_variable)) or host.home / ".copilot"
         return folder / "hooks" / FILE
 
-    def setup_path(self, host: Host, options: SetupOptions) -> Path:
-        """Return our hooks file, in the project when a workspace was named.
-
-        Raises:
-            SetupError: the workspace lies in our data directory.
-        """
-        if options.workspace is None:
-            return self.settings_path(host)
-        if options.workspace.is_relative_to(host.data_dir):
-            raise SetupError("the workspace lies in the data directory of DefenseClaw")
-        return options.workspace / ".github" / "hooks" / FILE
-
     def scope_notes(self, options: SetupOptions) -> tuple[str, ...]:
         """Measured: in a folder that is not trusted a project's hooks are skipped silently."""
         if options.workspace is None:
             return ()
         return (f"Copilot calls a project's hooks only where its user trusts the folder {options.workspace}",)
-
-    def installed_path(self, host: Host) -> Path:
-        """Return the project's file when the setup was of a project."""
-        recorded = [each for each in self.recorded(host) if each.parent.parent.name == ".github"]
-        return recorded[0] if recorded else self.settings_path(host)
 
     def with_hooks(self, host: Host, path: Path, content: bytes | None, events: Sequence[str]) -> bytes:
         """Return the hooks file with our entries."""
@@ -213,8 +189,6 @@ class Copilot(scripted.ScriptedConnector):
     def without_hooks(self, host: Host, path: Path, content: bytes) -> tuple[bytes, bool]:
         """Return the hooks file without our entries."""
         del path
-        if not content.strip():
-            return content, True
         document = flathooks.read(content)
         nothing_left = flathooks.uninstall(document, "bash", lambda each: self.owns(host, each))
         return document.encode(), nothing_left
@@ -237,10 +211,6 @@ class Copilot(scripted.ScriptedConnector):
             if flathooks.read(disk.look(path).content).root.value.get("disableAllHooks") is True:
                 yield f"disableAllHooks in {path}"
 
-    def stopped_when_closed(self, event: str) -> bool:
-        """Prompts, calls and results; never the end of a turn."""
-        return event in self.block_events - _STOPS
-
     def protected_paths(self, host: Host) -> tuple[str, ...]:
         """Our hooks file and the settings that could switch hooks off."""
         homes = {self.settings_path(host).parent.parent, host.home / ".copilot"}
@@ -252,7 +222,7 @@ class Copilot(scripted.ScriptedConnector):
 
 
 def _named(event: str) -> str:
-    return _OTHER_SPELLINGS.get(event.replace("_", "").replace("-", "").replace(".", "").lower(), event)
+    return payload.spelt(event, _OTHER_SPELLINGS)
 
 
 def _arguments(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -275,17 +245,6 @@ def _replaced(result: JSON, replacement: JSON) -> dict[str, Any]:
     shown = payload.text(next((held[key] for key in texts if key in held), replacement))
     kind = payload.first(result, "resultType", "result_type") if isinstance(result, Mapping) else None
     return {"resultType": payload.identity(kind) or "success", "textResultForLlm": shown}
-
-
-def _correlation(call: HookCall) -> Correlation:
-    body, known = call.payload, call.correlation
-    return replace(
-        known,
-        session_id=payload.identity(payload.first(body, "sessionId", "session_id")) or known.session_id,
-        tool_call_id=payload.identity(payload.first(body, "toolCallId", "tool_use_id")) or known.tool_call_id,
-        agent_name=known.agent_name or Copilot.title,
-        agent_type=known.agent_type or Copilot.name,
-    )
 
 
 CONNECTOR = Copilot()

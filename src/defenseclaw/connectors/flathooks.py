@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from defenseclaw.connectors.jsonedit import Document, Node
+from defenseclaw.connectors.jsonedit import Document, Node, read_object
 from defenseclaw.errors import ForeignContent
 
 Owns = Callable[[object], bool]
@@ -24,15 +24,13 @@ def read(content: bytes | None, kind: type[Document] = Document) -> Document:
     Raises:
         ForeignContent: not a JSON object, or its `hooks` are not lists of objects by event.
     """
-    document = kind(content if content and content.strip() else b"{}\n")
-    if not isinstance(document.root.value, dict):
-        raise ForeignContent("the file holds something else than a JSON object")
+    document = read_object(content, kind)
     _events(document)
     return document
 
 
 def entries(document: Document, event: str) -> list[dict[str, Any]]:
-    """Return the entries of an event."""
+    """Return the entries of an event, ours and others', in order; an event without any has none."""
     node = _events(document).get(event)
     return list(node.value) if node else []
 

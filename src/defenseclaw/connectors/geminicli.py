@@ -35,9 +35,9 @@ from defenseclaw.connectors import disk, geminicli_otlp, otlp, payload, scripted
 from defenseclaw.connectors.base import HookCall, Host, NativeAnswer, Plan, SetupOptions
 from defenseclaw.connectors.geminicli_canary import GeminiCliCanary
 from defenseclaw.connectors.jsonc import CommentedDocument, has_comments
-from defenseclaw.connectors.jsonedit import Document
-from defenseclaw.errors import ForeignContent, SetupError
-from defenseclaw.vocabulary import JSON, Abilities, Action, Correlation, Door, Event, EventKind, Verdict
+from defenseclaw.connectors.jsonedit import Document, read_object
+from defenseclaw.errors import SetupError
+from defenseclaw.vocabulary import JSON, Action, Event, EventKind, Verdict
 
 SETTINGS = "settings.json"
 """Logical name of the backup, and the file's name."""
@@ -54,8 +54,8 @@ _KINDS = {
     "AfterAgent": EventKind.COMPLETION,
 }
 _EVENTS = ("SessionStart", "BeforeAgent", "BeforeTool", "AfterTool", "AfterAgent", "SessionEnd")
-_UNHOOKED = ("BeforeModel", "AfterModel", "BeforeToolSelection", "PreCompress", "Notification")
 _TIMEOUT_MS = 30_000
+_IDS = payload.IdKeys(session=("session_id",))
 _DIMENSIONS = ("source", "reason", "trigger")
 
 
@@ -69,8 +69,12 @@ class GeminiCli(scripted.ScriptedConnector):
     setup_name = "gemini-cli"
     hook_path = "/api/v1/geminicli/hook"
     client = "geminicli-hook/1.0"
+    kinds = _KINDS
+    hooked = _EVENTS
     block_events = frozenset({"BeforeAgent", "BeforeModel", "BeforeTool", "AfterTool", "AfterAgent"})
     replace_events = frozenset({"AfterTool"})
+    stops = frozenset({"AfterAgent"})
+    unhooked = ("BeforeModel", "AfterModel", "BeforeToolSelection", "PreCompress", "Notification")
 
     executables = ("gemini",)
     home_variable = "GEMINI_CLI_HOME"
@@ -91,10 +95,6 @@ class GeminiCli(scripted.ScriptedConnector):
 
     # ---- translation ----------------------------------------------------------------------------
 
-    def kind_of(self, event_name: str) -> EventKind:
-        """See the table in the module's text."""
-        return _KINDS.get(event_name, EventKind.LIFECYCLE)
-
     def decode(self, call: HookCall) -> Event:
         """Translate Gemini's snake_case payload."""
         name = payload.event_name(call, keys=("hook_event_name",))
@@ -102,18 +102,15 @@ class GeminiCli(scripted.ScriptedConnector):
         body = call.payload
         request = payload.arguments(body, "llm_request")
         tool = payload.identity(body.get("tool_name"))
-        event = Event(
-            kind=kind,
-            door=Door.HOOK,
-            name=name,
-            connector=self.name,
-            cwd=payload.working_directory(body.get("cwd")),
+        event = payload.event(
+            call,
+            self,
+            name,
             mcp_server=_mcp_server(body, tool),
-            model=payload.identity(request.get("model")),
-            abilities=self._abilities_now(name, kind, body),
-            correlation=_correlation(call),
-            faults=call.faults,
-            extra={key: payload.identity(body[key]) for key in _DIMENSIONS if body.get(key)},
+            model=request.get("model"),
+            abilities=self.abilities_now(name, body),
+            ids=_IDS,
+            extra=payload.dimensions(body, _DIMENSIONS),
         )
         if kind is EventKind.PROMPT:
             asked = _last_message(request) if name == "BeforeModel" else body.get("prompt")
@@ -133,7 +130,7 @@ class GeminiCli(scripted.ScriptedConnector):
         return scripted.answer(self._output(event, verdict), OUTPUT)
 
     def refusal(self, event: str, message: str) -> dict[str, Any] | None:
-        """Return Gemini's refusal of an event."""
+        """Return ``decision: deny`` with the reason; None for what cannot be stopped."""
         return {"decision": "deny", "reason": message} if event in self.block_events else None
 
     def _output(self, event: Event, verdict: Verdict) -> dict[str, Any] | None:
@@ -146,18 +143,7 @@ class GeminiCli(scripted.ScriptedConnector):
             return {"systemMessage": scripted.notice(verdict)}
         return None
 
-    def _abilities_now(self, name: str, kind: EventKind, body: Mapping[str, Any]) -> Abilities:
-        found = self.abilities(name, kind)
-        if name == "AfterAgent" and payload.flag(body, "stop_hook_active"):
-            return replace(found, can_block=False)
-        return found
-
     # ---- installation ---------------------------------------------------------------------------
-
-    def events(self, version: str) -> tuple[str, ...]:
-        """Return the events to hook, the same in every release."""
-        del version
-        return _EVENTS
 
     def settings_path(self, host: Host) -> Path:
         """Return the user settings Gemini reads: below ``$GEMINI_CLI_HOME`` or the home directory."""
@@ -168,17 +154,17 @@ class GeminiCli(scripted.ScriptedConnector):
         """Return the settings with our entries."""
         del path
         document = _read(content)
-        grouped.set_hooks(document, self._wanted(host, events), self._owned(host))
+        grouped.set_hooks(document, self._wanted(host, events), self.owned(host))
         return document.encode()
 
     def without_hooks(self, host: Host, path: Path, content: bytes) -> tuple[bytes, bool]:
         """Return the settings without our entries."""
         del path
         document = _read(content)
-        grouped.unset_hooks(document, self._owned(host))
+        grouped.unset_hooks(document, self.owned(host))
         geminicli_otlp.uninstall(document)
         nothing_left = not document.root.value and not has_comments(content)
-        return grouped.content_of(document, content), nothing_left
+        return document.encode(), nothing_left
 
     def settings_after(
         self, host: Host, path: Path, content: bytes | None, events: Sequence[str], options: SetupOptions
@@ -211,10 +197,6 @@ class GeminiCli(scripted.ScriptedConnector):
         """Return the events whose entry is not there as we write it."""
         del path
         return grouped.missing_events(_read(content), self._wanted(host, events))
-
-    def stopped_when_closed(self, event: str) -> bool:
-        """Prompts, calls and results; never the end of a turn."""
-        return event in self.block_events - {"AfterAgent"}
 
     def switched_off(self, host: Host, options: SetupOptions) -> Iterator[str]:
         """Hooks may be off in the user's, the project's or the organisation's settings."""
@@ -251,16 +233,9 @@ class GeminiCli(scripted.ScriptedConnector):
             for event in events
         }
 
-    def _owned(self, host: Host) -> frozenset[str]:
-        return frozenset(self.command(host, event) for event in (*_EVENTS, *_UNHOOKED))
-
 
 def _read(content: bytes | None) -> Document:
-    """Read settings; an absent or empty file is an empty object."""
-    document = CommentedDocument(content if content and content.strip() else b"{}\n")
-    if not isinstance(document.root.value, dict):
-        raise ForeignContent("the file holds something else than a JSON object")
-    return document
+    return read_object(content, CommentedDocument)
 
 
 def _settings(paths: Iterable[Path]) -> Mapping[str, Any]:
@@ -308,16 +283,6 @@ def _shown(result: JSON) -> str:
         texts = [each.get("text") if isinstance(each, Mapping) else each for each in content]
         return "\n".join(payload.text(each) for each in texts if each)
     return payload.text(content if content is not None else result)
-
-
-def _correlation(call: HookCall) -> Correlation:
-    body, known = call.payload, call.correlation
-    return replace(
-        known,
-        session_id=payload.identity(body.get("session_id")) or known.session_id,
-        agent_name=known.agent_name or GeminiCli.title,
-        agent_type=known.agent_type or GeminiCli.name,
-    )
 
 
 CONNECTOR = GeminiCli()

@@ -34,15 +34,23 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from importlib.resources import files as resources
 from pathlib import Path
 from typing import Any
 
-from defenseclaw.connectors import disk, hermes_config, hookscript, payload, probes, runtime, scripted
+from defenseclaw.connectors import (
+    disk,
+    hermes_config,
+    hookscript,
+    payload,
+    probes,
+    runtime,
+    scripted,
+    templates,
+)
 from defenseclaw.connectors.base import Change, Check, HookCall, Host, NativeAnswer, Plan, SetupOptions
 from defenseclaw.connectors.hermes_canary import HermesCanary
 from defenseclaw.errors import SetupError
-from defenseclaw.vocabulary import Abilities, Action, Correlation, Door, Event, EventKind, Verdict
+from defenseclaw.vocabulary import Abilities, Action, Correlation, Event, EventKind, Verdict
 
 CONFIG = "config.yaml"
 """Logical name of the backup, and the file's name."""
@@ -83,9 +91,12 @@ class Hermes(scripted.ScriptedConnector):
     aliases = ("hermes-agent",)
     hook_path = "/api/v1/hermes/hook"
     client = "hermes-hook/1.0"
+    kinds = _KINDS
+    hooked = _EVENTS
     block_events = frozenset(_KINDS)
     ask_events = frozenset({"pre_tool_call"})
     replace_events = frozenset({"post_tool_call", "post_llm_call"})
+    stops = frozenset({"post_llm_call"})
 
     executables = ("hermes",)
     home_variable = "HERMES_HOME"
@@ -102,10 +113,6 @@ class Hermes(scripted.ScriptedConnector):
 
     # ---- translation ----------------------------------------------------------------------------
 
-    def kind_of(self, event_name: str) -> EventKind:
-        """See the table in the module's text."""
-        return _KINDS.get(event_name, EventKind.LIFECYCLE)
-
     def decode(self, call: HookCall) -> Event:
         """Translate the payload of Hermes' hooks: what an event brings is under ``extra``."""
         name = payload.event_name(call, keys=("hook_event_name",))
@@ -113,19 +120,16 @@ class Hermes(scripted.ScriptedConnector):
         body = call.payload
         extra = payload.arguments(body, "extra")
         tool = payload.identity(body.get("tool_name"))
-        event = Event(
-            kind=kind,
-            door=Door.HOOK,
-            name=name,
-            connector=self.name,
-            cwd=payload.working_directory(body.get("cwd")),
+        event = payload.event(
+            call,
+            self,
+            name,
             mcp_server=payload.mcp_server(tool),
-            model=payload.identity(extra.get("model")),
-            abilities=self._abilities_now(name, kind, extra),
-            correlation=_correlation(call, extra),
-            faults=call.faults,
-            extra={key: payload.identity(extra[key]) for key in _DIMENSIONS if extra.get(key)},
+            model=extra.get("model"),
+            abilities=self._abilities_for(name, extra),
+            extra=payload.dimensions(extra, _DIMENSIONS),
         )
+        event = replace(event, correlation=_correlation(event.correlation, extra))
         if kind is EventKind.PROMPT:
             return replace(event, text=payload.text(extra.get("user_message")))
         if kind is EventKind.COMPLETION:
@@ -142,7 +146,7 @@ class Hermes(scripted.ScriptedConnector):
         return scripted.answer(self._output(event, verdict), OUTPUT)
 
     def refusal(self, event: str, message: str) -> dict[str, Any] | None:
-        """Return Hermes' refusal of an event."""
+        """Return ``action: block``, which the plugin carries out; None for what cannot be stopped."""
         return {"action": "block", "message": message} if event in self.block_events else None
 
     def _output(self, event: Event, verdict: Verdict) -> dict[str, Any] | None:
@@ -157,16 +161,11 @@ class Hermes(scripted.ScriptedConnector):
             return {"context": scripted.notice(verdict)}
         return None
 
-    def _abilities_now(self, name: str, kind: EventKind, extra: Mapping[str, Any]) -> Abilities:
-        found = self.abilities(name, kind)
+    def _abilities_for(self, name: str, extra: Mapping[str, Any]) -> Abilities:
+        found = self.abilities(name, self.kind_of(name))
         return replace(found, can_ask=found.can_ask and payload.flag(extra, "can_ask"))
 
     # ---- installation ---------------------------------------------------------------------------
-
-    def events(self, version: str) -> tuple[str, ...]:
-        """Return the events the plugin hands on, the same in every release."""
-        del version
-        return _EVENTS
 
     def settings_path(self, host: Host) -> Path:
         """Return the configuration of the profile Hermes starts with."""
@@ -233,10 +232,6 @@ class Hermes(scripted.ScriptedConnector):
         del host, path
         return [] if hermes_config.is_enabled(content or b"") else list(events)
 
-    def stopped_when_closed(self, event: str) -> bool:
-        """Prompts, calls and results; never the last answer."""
-        return event in self.block_events - {"post_llm_call"}
-
     def switched_off(self, host: Host, options: SetupOptions) -> Iterator[str]:
         """The plugin may be disabled, or every plugin be."""
         del options
@@ -264,7 +259,12 @@ class Hermes(scripted.ScriptedConnector):
         folder = settings.parent / "plugins" / hermes_config.PLUGIN
         return [
             (folder / "__init__.py", self._render(host), "plugin", "plugin: hands events to the script"),
-            (folder / "plugin.yaml", _asset("hermes_plugin.yaml").encode(), "manifest", "the plugin's name"),
+            (
+                folder / "plugin.yaml",
+                templates.asset("hermes_plugin.yaml").encode(),
+                "manifest",
+                "the plugin's name",
+            ),
             # Where Python would keep compiled code, which it would load instead of what doctor checks.
             (folder / "__pycache__", b"", "bytecode", "keeps compiled code from standing in for the plugin"),
         ]
@@ -274,8 +274,8 @@ class Hermes(scripted.ScriptedConnector):
             "SCRIPT": hookscript.script_path(host, self.script),
             "RUNTIME_FILE": runtime.runtime_path(host, self.name),
         }
-        template = _asset("hermes_plugin.py.tmpl")
-        return re.sub(r"@([A-Z_]+)@", lambda match: json.dumps(str(values[match[1]])), template).encode()
+        quoted = {name: json.dumps(str(path)) for name, path in values.items()}
+        return templates.rendered("hermes_plugin.py.tmpl", quoted)
 
     def _check_plugin(self, host: Host, settings: Path) -> Check:
         mend = f"defenseclaw setup {self.command_name}"
@@ -330,12 +330,8 @@ def _text(path: Path) -> str:
         return ""
 
 
-def _asset(name: str) -> str:
-    return resources("defenseclaw.connectors").joinpath(f"assets/{name}").read_text("utf-8")
-
-
-def _correlation(call: HookCall, extra: Mapping[str, Any]) -> Correlation:
-    known = payload.correlation(call, name=Hermes.name, title=Hermes.title)
+def _correlation(known: Correlation, extra: Mapping[str, Any]) -> Correlation:
+    """Ids of turn and call are where the event brings the rest."""
     return replace(
         known,
         turn_id=payload.identity(payload.first(extra, "turn_id", "parent_turn_id")) or known.turn_id,

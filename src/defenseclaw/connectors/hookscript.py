@@ -8,14 +8,12 @@ the agent's own. Source: ``DECISIONS.md`` "What a hook script does"; ``spec/conn
 from __future__ import annotations
 
 import json
-import re
 import shlex
 from collections.abc import Callable, Mapping
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from defenseclaw.connectors import disk, runtime
+from defenseclaw.connectors import disk, runtime, templates
 from defenseclaw.connectors.base import Check, Connector, Host
 from defenseclaw.errors import SetupError
 from defenseclaw.vocabulary import FailMode
@@ -82,8 +80,7 @@ def render(
         "CLOSED_EXIT": str(closed_exit),
         "GO_AHEAD": _printed(go_ahead) if go_ahead is not None else ":",
     }
-    text = files("defenseclaw.connectors").joinpath("assets/hook.sh.tmpl").read_text("utf-8")
-    return re.sub(r"@([A-Z_]+)@", lambda match: values[match[1]], text).encode()
+    return templates.rendered("hook.sh.tmpl", values)
 
 
 def _closed_cases(closed: Mapping[str, Mapping[str, Any] | None]) -> str:

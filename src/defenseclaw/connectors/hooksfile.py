@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from defenseclaw.connectors import flathooks, scripted
-from defenseclaw.connectors.base import Host, SetupOptions
+from defenseclaw.connectors.base import Host
 from defenseclaw.connectors.jsonc import CommentedDocument, has_comments
 from defenseclaw.connectors.jsonedit import Document
-from defenseclaw.errors import SetupError
 
 COMMAND = "command"
 """Field of an entry that holds its command."""
@@ -24,10 +23,8 @@ COMMAND = "command"
 class HooksFileConnector(scripted.ScriptedConnector):
     """An agent with such a file. Subclasses set the attributes below."""
 
-    user_file: tuple[str, ...]
-    """Below the home directory."""
-    project_file: tuple[str, ...]
-    """Below a project."""
+    user_file: str
+    """Where the file lies below the home directory."""
     file_version: int | None = None
     """Written as ``version``; None for agents whose file has none."""
     home_variable = "HOME"
@@ -35,27 +32,11 @@ class HooksFileConnector(scripted.ScriptedConnector):
 
     @abstractmethod
     def entry(self, host: Host, event: str) -> dict[str, Any]:
-        """Return our entry for an event."""
+        """Return our entry for an event, an object whose ``command`` is :meth:`command`."""
 
     def settings_path(self, host: Host) -> Path:
-        """Return the user's file."""
-        return host.home.joinpath(*self.user_file)
-
-    def setup_path(self, host: Host, options: SetupOptions) -> Path:
-        """Return the user's file, a project's when a workspace was named.
-
-        Raises:
-            SetupError: the workspace lies in our data directory.
-        """
-        if options.workspace is None:
-            return self.settings_path(host)
-        if options.workspace.is_relative_to(host.data_dir):
-            raise SetupError("the workspace lies in the data directory of DefenseClaw")
-        return options.workspace.joinpath(*self.project_file)
-
-    def installed_path(self, host: Host) -> Path:
-        """Return where the setup wrote."""
-        return next(iter(self.recorded(host)), self.settings_path(host))
+        """Return the user's file, which no variable moves."""
+        return host.home / self.user_file
 
     def with_hooks(self, host: Host, path: Path, content: bytes | None, events: Sequence[str]) -> bytes:
         """Return the file with our entries."""
@@ -73,8 +54,6 @@ class HooksFileConnector(scripted.ScriptedConnector):
     def without_hooks(self, host: Host, path: Path, content: bytes) -> tuple[bytes, bool]:
         """Return the file without our entries."""
         del path
-        if not content.strip():
-            return content, True
         document = self.read(content)
         nothing_left = flathooks.uninstall(document, COMMAND, lambda each: self.owns(host, each))
         return document.encode(), nothing_left and not has_comments(content)

@@ -158,6 +158,22 @@ class Document:
         return (match[1] if match else "  "), newline
 
 
+def read_object(content: bytes | None, kind: type[Document] = Document) -> Document:
+    """Read a file that holds one JSON object; an absent or empty file is an empty object.
+
+    Args:
+        content: The file, None where there is none.
+        kind: How it is read; another one for agents that take comments.
+
+    Raises:
+        ForeignContent: it holds anything else.
+    """
+    document = kind(content if content and content.strip() else b"{}\n")
+    if not isinstance(document.root.value, dict):
+        raise ForeignContent("the file holds something else than a JSON object")
+    return document
+
+
 def _render(value: JSON, unit: str, indent: str, newline: str) -> str:
     lines = json.dumps(value, ensure_ascii=False, indent=unit).split("\n")
     return f"{newline}{indent}".join(lines)

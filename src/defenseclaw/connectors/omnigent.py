@@ -22,14 +22,12 @@ from __future__ import annotations
 import base64
 import json
 import os
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from importlib.resources import files as resources
 from pathlib import Path
 from typing import Any
 
-from defenseclaw.connectors import disk, files, payload, probes, runtime
+from defenseclaw.connectors import disk, files, payload, probes, runtime, templates
 from defenseclaw.connectors.base import (
     Change,
     Check,
@@ -50,7 +48,7 @@ from defenseclaw.connectors.omnigent_python import (
     run_python,
 )
 from defenseclaw.errors import AgentNotFound, SetupError
-from defenseclaw.vocabulary import JSON, Correlation, Door, Event, EventKind, Verdict
+from defenseclaw.vocabulary import JSON, Event, EventKind, Verdict
 
 PTH = "defenseclaw_omnigent.pth"
 PHASES = {
@@ -69,6 +67,13 @@ _KINDS = {
     "AfterAgentResponse": EventKind.COMPLETION,
     "AfterModel": EventKind.COMPLETION,
 }
+_IDS = payload.IdKeys(
+    session=("session_id", "conversation_id"),
+    tool_call=("tool_call_id",),
+    agent_id=("agent_id",),
+    agent_name=("agent_name",),
+    agent_type=("agent_type",),
+)
 _UNFINISHED = (
     "only the bridge was written, since OmniGent cannot run with an entry whose module it does not find; "
     "run the setup again once OmniGent is installed"
@@ -109,17 +114,13 @@ class OmniGent(Connector):
         tool = payload.identity(body.get("tool_name"))
         arguments: JSON = body.get("tool_input")
         response: JSON = body.get("tool_response")
-        event = Event(
-            kind=kind,
-            door=Door.HOOK,
-            name=name,
-            connector=self.name,
-            cwd=payload.working_directory(body.get("cwd")),
+        event = payload.event(
+            call,
+            self,
+            name,
             mcp_server=payload.identity(body.get("mcp_server_name")) or payload.mcp_server(tool),
-            model=payload.identity(body.get("model")),
-            abilities=self.abilities(name, kind),
-            correlation=_correlation(call),
-            faults=call.faults,
+            model=body.get("model"),
+            ids=_IDS,
             extra=_dimensions(body, phase),
         )
         if kind is EventKind.TOOL_CALL:
@@ -354,12 +355,11 @@ def render_bridge(host: Host) -> bytes:
         "RUNTIME_FILE": runtime.runtime_path(host, OmniGent.name),
         "FAILURE_LOG": host.data_dir / "logs" / "hook-failures.jsonl",
     }
-    text = resources("defenseclaw.connectors").joinpath("assets/omnigent_policy.py.tmpl").read_text("utf-8")
-
-    def encoded(match: re.Match[str]) -> str:
-        return base64.b64encode(str(values[match[1]]).encode("utf-8", "surrogateescape")).decode()
-
-    return re.sub(r"@([A-Z_]+)@", encoded, text).encode()
+    encoded = {
+        name: base64.b64encode(str(path).encode("utf-8", "surrogateescape")).decode()
+        for name, path in values.items()
+    }
+    return templates.rendered("omnigent_policy.py.tmpl", encoded)
 
 
 def _imports_bridge(python: OmnigentPython, module: Path) -> bool:
@@ -377,18 +377,6 @@ def _places(host: Host, connector: str, logical: str, today: Path | None) -> lis
     """Where a setup put a file, then where it would go today."""
     recorded = files.recorded_path(host, connector, logical)
     return list(dict.fromkeys(each for each in (recorded, today) if each is not None))
-
-
-def _correlation(call: HookCall) -> Correlation:
-    body, known = call.payload, call.correlation
-    return replace(
-        known,
-        session_id=payload.identity(payload.first(body, "session_id", "conversation_id")) or known.session_id,
-        tool_call_id=payload.identity(body.get("tool_call_id")) or known.tool_call_id,
-        agent_id=payload.identity(body.get("agent_id")) or known.agent_id,
-        agent_name=payload.identity(body.get("agent_name")) or known.agent_name or OmniGent.title,
-        agent_type=payload.identity(body.get("agent_type")) or known.agent_type or OmniGent.name,
-    )
 
 
 def _dimensions(body: Mapping[str, Any], phase: str) -> dict[str, str]:

@@ -29,40 +29,25 @@ from __future__ import annotations
 
 import json
 import posixpath
-import re
-import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
-from importlib.resources import files as resources
 from pathlib import Path
 from typing import Any
 
-from defenseclaw.connectors import disk, files, payload, probes, runtime
-from defenseclaw.connectors.base import (
-    Change,
-    Check,
-    Connector,
-    Detected,
-    HookCall,
-    Host,
-    NativeAnswer,
-    Plan,
-    SetupOptions,
-)
+from defenseclaw.connectors import disk, payload, runtime, templates
+from defenseclaw.connectors.base import Change, Check, HookCall, Host, NativeAnswer, Plan, SetupOptions
 from defenseclaw.connectors.hookscript import check_runtime
 from defenseclaw.connectors.opencode_canary import OpenCodeCanary
-from defenseclaw.connectors.scripted import absolute, told
-from defenseclaw.errors import AgentNotFound, ForeignContent, SetupError
-from defenseclaw.vocabulary import JSON, Action, Correlation, Door, Event, EventKind, Mode, Verdict
+from defenseclaw.connectors.probed import ProbedConnector
+from defenseclaw.connectors.scripted import absolute, answer, told
+from defenseclaw.errors import ForeignContent, SetupError
+from defenseclaw.vocabulary import JSON, Action, Event, EventKind, Verdict
 
 FILE = "defenseclaw.js"
 MARKER = b"// defenseclaw-managed-plugin "
 OUTPUT = "hook_output"
-LOGICAL = "plugin"
-MIN_VERSION = (1, 2, 20)
-"""First release whose plugin hooks we know to work; 1.0 does not start beside a directory `plugins`."""
+TEMPLATE = "opencode_plugin.js.tmpl"
 
-_TEMPLATE = "assets/opencode_plugin.js.tmpl"
 _HISTORY = "experimental.chat.messages.transform"
 _ANSWER = "experimental.text.complete"
 _KINDS = {
@@ -72,14 +57,17 @@ _KINDS = {
     _HISTORY: EventKind.TOOL_RESULT,
     _ANSWER: EventKind.COMPLETION,
 }
+_IDS = payload.IdKeys(
+    session=("session_id",), turn=("turn_id",), tool_call=("tool_call_id",), agent_id=("agent_id",)
+)
+_SUB_AGENT_IDS = replace(_IDS, agent_type=("agent",))
+"""Only a sub-agent's name says what type of agent it is; that of others names a mode."""
 _DIMENSIONS = ("agent", "reply", "error")
-_FOLDERS = ("XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "TMPDIR")
-"""Where OpenCode makes directories however it is called."""
 _OFF = "OPENCODE_PURE"
 _ON_VALUES = ("true", "yes", "on", "1", "y")
 
 
-class OpenCode(Connector):
+class OpenCode(ProbedConnector):
     """See the module's text."""
 
     name = "opencode"
@@ -91,6 +79,15 @@ class OpenCode(Connector):
     enforcement_surface = "opencode_plugin"
     block_events = frozenset(_KINDS)
     replace_events = frozenset({"tool.execute.after", _HISTORY, _ANSWER})
+
+    executables = ("opencode",)
+    home_variable = "XDG_CONFIG_HOME"
+    also_moved = ("XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "TMPDIR")
+    min_version = (1, 2, 20)
+    min_version_in_any_mode = True
+    """1.0 does not start beside a directory ``plugins``."""
+    logical = "plugin"
+    project_file = f".opencode/plugins/{FILE}"
 
     canary = OpenCodeCanary()
 
@@ -107,17 +104,14 @@ class OpenCode(Connector):
         kind = self.kind_of(name)
         tool = payload.identity(body.get("tool_name"))
         arguments: JSON = body.get("tool_input")
-        event = Event(
-            kind=kind,
-            door=Door.HOOK,
-            name=name,
-            connector=self.name,
+        event = payload.event(
+            call,
+            self,
+            name,
             cwd=_working_directory(body),
-            model=payload.identity(body.get("model")),
-            abilities=self.abilities(name, kind),
-            correlation=_correlation(call),
-            faults=call.faults,
-            extra={key: found for key in _DIMENSIONS if (found := payload.identity(body.get(key)))},
+            model=body.get("model"),
+            ids=_SUB_AGENT_IDS if payload.identity(body.get("agent_id")) else _IDS,
+            extra=payload.dimensions(body, _DIMENSIONS),
         )
         if kind is EventKind.PROMPT:
             return replace(event, text=payload.text(body.get("prompt")))
@@ -131,34 +125,48 @@ class OpenCode(Connector):
         """Return what the bridge does: replace or refuse; nothing to go on."""
         able = event.abilities
         if able.can_replace and verdict.replacement is not None:
-            return _answer({"decision": "replace", "value": verdict.replacement})
+            return answer({"decision": "replace", "value": verdict.replacement}, OUTPUT)
         if able.can_block and verdict.action is Action.BLOCK:
-            return _answer({"decision": "deny", "reason": told(verdict)})
-        return NativeAnswer(output_field=OUTPUT)
+            return answer({"decision": "deny", "reason": told(verdict)}, OUTPUT)
+        return answer(None, OUTPUT)
 
     # ---- installation ---------------------------------------------------------------------------
 
-    def detect(self, host: Host) -> Detected:
-        """Look for ``opencode`` on PATH and ask it for its version."""
-        executable = probes.find_executable(host, self.name)
-        version = _probed(host, executable) if executable else ""
-        path = self._installed_path(host)
-        return Detected(
-            found=bool(executable),
-            executable=executable,
-            version=version,
-            config_path=str(path),
-            configured=_problem(host, path) == "",
-            looked_for=() if executable else probes.places_searched(host, self.name),
-            problem=f"`{executable} --version` gave no version" if executable and not version else "",
+    def settings_path(self, host: Host) -> Path:
+        """Return the plugin of the user: below ``$XDG_CONFIG_HOME/opencode`` or ``~/.config/opencode``."""
+        folder = absolute(host.env.get(self.home_variable)) or host.home / ".config"
+        return folder / "opencode" / "plugins" / FILE
+
+    def installed_path(self, host: Host) -> Path:
+        """Return where the setup put the plugin."""
+        return self._places(host)[0]
+
+    def is_configured(self, host: Host, path: Path, version: str) -> bool:
+        """Whether OpenCode would load the plugin as we wrote it."""
+        del version
+        return not _problem(host, path)
+
+    def scope_notes(self, options: SetupOptions) -> tuple[str, ...]:
+        """A project's plugin names files of this machine."""
+        if options.workspace is None:
+            return ()
+        return (
+            f"the plugin in {options.workspace} names directories of this machine: "
+            "keep it out of version control",
         )
 
     def plan_setup(self, host: Host, options: SetupOptions) -> Plan:
-        """Plan runtime files and the plugin, for the user or for one project."""
-        warnings = _admit(self.detect(host), options)
+        """Plan runtime files and the plugin, for the user or for one project.
+
+        Raises:
+            AgentNotFound: no ``opencode`` on PATH, and it is not forced.
+            ForeignContent: something of somebody else stands where the plugin goes.
+            SetupError: too old a version, plugins that are switched off, or a workspace in our own directory.
+        """
+        _, warnings = self._admit(host, options)
         if _is_off(host):
             raise SetupError(f"plugins are switched off by {_OFF} in the environment; OpenCode loads none")
-        path = _plugin_path(host, options.workspace)
+        path = self.setup_path(host, options)
         if path.is_symlink():
             raise ForeignContent(f"{path} is a symbolic link where a file of ours belongs")
         now = disk.look(path)
@@ -172,18 +180,18 @@ class OpenCode(Connector):
                     path=path,
                     content=render_plugin(host),
                     seen_sha256=now.digest,
-                    logical=LOGICAL,
+                    logical=self.logical,
                     why="plugin: asks the gateway",
                 ),
             ),
-            warnings=(*warnings, *_scope_notes(options)),
+            warnings=warnings,
             restart_hint="Restart running OpenCode sessions; new ones are governed at once.",
         )
 
     def plan_teardown(self, host: Host) -> Plan:
         """Plan plugin and runtime files away; a plugin that somebody edited is kept under another name."""
         changes, notes = [], []
-        for path in _places(host):
+        for path in self._places(host):
             now = disk.look(path)
             if now.content is None or not now.content.startswith(MARKER):
                 continue
@@ -192,7 +200,9 @@ class OpenCode(Connector):
                 changes.append(Change(path=aside, content=now.content, why="the plugin as it was edited"))
                 notes.append(f"{path} was edited; OpenCode does not load what is kept of it in {aside}")
             why = "nothing of ours is left in OpenCode"
-            changes.append(Change(path=path, content=None, seen_sha256=now.digest, logical=LOGICAL, why=why))
+            changes.append(
+                Change(path=path, content=None, seen_sha256=now.digest, logical=self.logical, why=why)
+            )
         changes += runtime.runtime_removals(host, self.name)
         return Plan(
             changes=tuple(changes),
@@ -204,7 +214,7 @@ class OpenCode(Connector):
 
     def check(self, host: Host, options: SetupOptions) -> tuple[Check, ...]:
         """Check OpenCode, the plugin, what could switch it off, and the runtime files."""
-        rows = [_check_agent(self.detect(host), options), self._check_plugin(host)]
+        rows = [self._check_agent(self.detect(host), options), self._check_plugin(host)]
         if _is_off(host):
             rows.append(
                 Check(status="fail", label="Plugins switched off", detail=f"{_OFF} in the environment")
@@ -213,13 +223,10 @@ class OpenCode(Connector):
 
     def protected_paths(self, host: Host) -> tuple[str, ...]:
         """Our plugin, where it is and where a setup would put it."""
-        return tuple(sorted(map(str, _places(host))))
-
-    def _installed_path(self, host: Host) -> Path:
-        return _places(host)[0]
+        return tuple(sorted(map(str, self._places(host))))
 
     def _check_plugin(self, host: Host) -> Check:
-        path = self._installed_path(host)
+        path = self.installed_path(host)
         problem = _problem(host, path)
         if problem:
             mend = f"defenseclaw setup {self.command_name}"
@@ -232,11 +239,6 @@ class OpenCode(Connector):
                 mend=f"chmod 600 '{path}'",
             )
         return Check(status="pass", label="Plugin", detail=str(path))
-
-
-def config_directory(host: Host) -> Path:
-    """Return OpenCode's own directory: ``$XDG_CONFIG_HOME/opencode`` or ``~/.config/opencode``."""
-    return (absolute(host.env.get("XDG_CONFIG_HOME")) or host.home / ".config") / "opencode"
 
 
 def render_plugin(host: Host) -> bytes:
@@ -253,22 +255,7 @@ def render_plugin(host: Host) -> bytes:
         "LOG_DIRECTORY": host.data_dir / "logs",
         "SWITCH_FILE": host.data_dir / ".disabled",
     }
-    text = resources("defenseclaw.connectors").joinpath(_TEMPLATE).read_text("utf-8")
-    return re.sub(r"@([A-Z_]+)@", lambda match: json.dumps(str(values[match[1]])), text).encode()
-
-
-def _plugin_path(host: Host, workspace: Path | None) -> Path:
-    if workspace is None:
-        return config_directory(host) / "plugins" / FILE
-    if workspace.is_relative_to(host.data_dir):
-        raise SetupError("the workspace lies in the data directory of DefenseClaw")
-    return workspace / ".opencode" / "plugins" / FILE
-
-
-def _places(host: Host) -> list[Path]:
-    """Where a setup put the plugin, then where it would go today."""
-    recorded = files.recorded_path(host, OpenCode.name, LOGICAL)
-    return list(dict.fromkeys(each for each in (recorded, _plugin_path(host, None)) if each is not None))
+    return templates.rendered(TEMPLATE, {name: json.dumps(str(path)) for name, path in values.items()})
 
 
 def _problem(host: Host, path: Path) -> str:
@@ -286,55 +273,6 @@ def _is_off(host: Host) -> bool:
     return host.env.get(_OFF, "").lower() in _ON_VALUES
 
 
-def _probed(host: Host, executable: str) -> str:
-    with tempfile.TemporaryDirectory(prefix="defenseclaw-probe-") as scratch:
-        return probes.probe_version(host, (executable, "--version"), dict.fromkeys(_FOLDERS, scratch))
-
-
-def _admit(detected: Detected, options: SetupOptions) -> tuple[str, ...]:
-    if not detected.found and not options.force:
-        raise AgentNotFound(
-            "OpenCode not found: no `opencode` on PATH",
-            hint=f"looked for {', '.join(detected.looked_for)}; --force installs anyway",
-        )
-    problem = _version_problem(detected.version)
-    if problem and (detected.version or options.mode is Mode.ACTION) and not options.force:
-        raise SetupError(problem, hint="update OpenCode, or use --force")
-    return (problem,) if problem else ()
-
-
-def _version_problem(version: str) -> str:
-    least = ".".join(map(str, MIN_VERSION))
-    if not version:
-        return f"OpenCode gave no version; its plugins are known to work from {least} on"
-    if probes.version_tuple(version) < MIN_VERSION:
-        return f"OpenCode {version} is older than {least}, the first whose plugins we know to work"
-    return ""
-
-
-def _scope_notes(options: SetupOptions) -> tuple[str, ...]:
-    if options.workspace is None:
-        return ()
-    return (
-        f"the plugin in {options.workspace} names directories of this machine: "
-        "keep it out of version control",
-    )
-
-
-def _check_agent(detected: Detected, options: SetupOptions) -> Check:
-    if not detected.found:
-        return Check(status="warn", label=OpenCode.title, detail="`opencode` is not on PATH")
-    problem = _version_problem(detected.version)
-    status = "fail" if problem and options.mode is Mode.ACTION else "warn" if problem else "pass"
-    detail = problem or f"{detected.version} at {detected.executable}"
-    return Check(status=status, label=OpenCode.title, detail=detail)
-
-
-def _answer(output: Mapping[str, Any]) -> NativeAnswer:
-    line = json.dumps(output, ensure_ascii=False, separators=(",", ":"), default=str)
-    return NativeAnswer(stdout=line.encode("utf-8", "replace"), output_field=OUTPUT, output=output)
-
-
 def _working_directory(body: Mapping[str, Any]) -> str:
     """A call may name another directory than the project's."""
     arguments = body.get("tool_input")
@@ -343,21 +281,6 @@ def _working_directory(body: Mapping[str, Any]) -> str:
     if not isinstance(named, str) or not named:
         return project
     return payload.working_directory(posixpath.join(project, named)) or project
-
-
-def _correlation(call: HookCall) -> Correlation:
-    body, known = call.payload, call.correlation
-    agent_id = payload.identity(body.get("agent_id"))
-    agent_type = payload.identity(body.get("agent")) if agent_id else ""
-    return replace(
-        known,
-        session_id=payload.identity(body.get("session_id")) or known.session_id,
-        turn_id=payload.identity(body.get("turn_id")) or known.turn_id,
-        tool_call_id=payload.identity(body.get("tool_call_id")) or known.tool_call_id,
-        agent_id=agent_id or known.agent_id,
-        agent_name=known.agent_name or OpenCode.title,
-        agent_type=agent_type or known.agent_type or OpenCode.name,
-    )
 
 
 CONNECTOR = OpenCode()

@@ -45,9 +45,9 @@ from defenseclaw.connectors import disk, openhands_hooks, payload, probes, scrip
 from defenseclaw.connectors.base import HookCall, Host, NativeAnswer, SetupOptions
 from defenseclaw.connectors.openhands_canary import OpenHandsCanary
 from defenseclaw.errors import SetupError
-from defenseclaw.vocabulary import JSON, Action, Door, Event, EventKind, Verdict
+from defenseclaw.vocabulary import JSON, Action, Event, EventKind, Verdict
 
-FILE = Path(".openhands") / "hooks.json"
+FILE = ".openhands/hooks.json"
 """Below the home or a project."""
 OUTPUT = "hook_output"
 AGENT_MESSAGE = "AgentMessage"
@@ -72,7 +72,8 @@ _REGISTRATIONS = {
     "Stop": ("stop", "*"),
 }
 """Event → key in the file, matcher (a name, or a pattern between slashes that must match the whole name)."""
-_SPELLINGS = {each.lower(): each for each in (*_REGISTRATIONS, "SessionEnd")}
+_UNHOOKED = ("SessionEnd",)
+_SPELLINGS = {each.lower(): each for each in (*_REGISTRATIONS, *_UNHOOKED)}
 _TIMEOUT_S = 30
 _SAID = {"FinishAction": "message", "ThinkAction": "thought"}
 _DELEGATIONS = {"TaskAction": "task", "DelegateAction": "delegate"}
@@ -89,6 +90,9 @@ class OpenHands(scripted.ScriptedConnector):
     aliases = ("open-hands",)
     hook_path = "/api/v1/openhands/hook"
     client = "openhands-hook/1.0"
+    kinds = _KINDS
+    spellings = _SPELLINGS
+    hooked = tuple(_REGISTRATIONS)
     block_events = frozenset({"UserPromptSubmit", "PreToolUse"})
 
     executables = ("openhands",)
@@ -97,6 +101,8 @@ class OpenHands(scripted.ScriptedConnector):
     min_version = (1, 12, 0)
     script = "openhands-hook"
     logical = "config"
+    project_file = FILE
+    unhooked = _UNHOOKED
     restart_hint = "Restart running OpenHands sessions; new ones are governed at once."
     closed_exit = 2
 
@@ -104,10 +110,6 @@ class OpenHands(scripted.ScriptedConnector):
         self.canary = OpenHandsCanary(self.installed_path, self.settings_path)
 
     # ---- translation ----------------------------------------------------------------------------
-
-    def kind_of(self, event_name: str) -> EventKind:
-        """See the table in the module's text."""
-        return _KINDS.get(_named(event_name), EventKind.LIFECYCLE)
 
     def decode(self, call: HookCall) -> Event:
         """Translate OpenHands' payload, in which every field is there and null where it does not apply."""
@@ -119,17 +121,12 @@ class OpenHands(scripted.ScriptedConnector):
             name = AGENT_MESSAGE
         kind = self.kind_of(name)
         tool = payload.identity(body.get("tool_name"))
-        reason = payload.identity(payload.arguments(body, "metadata").get("reason"))
-        event = Event(
-            kind=kind,
-            door=Door.HOOK,
-            name=name,
-            connector=self.name,
+        event = payload.event(
+            call,
+            self,
+            name,
             cwd=payload.working_directory(body.get("working_dir")),
-            abilities=self.abilities(name, kind),
-            correlation=payload.correlation(call, name=self.name, title=self.title),
-            faults=call.faults,
-            extra={"reason": reason} if reason else {},
+            extra=payload.dimensions(payload.arguments(body, "metadata"), ("reason",)),
         )
         if kind is EventKind.PROMPT:
             return replace(event, text=payload.text(body.get("message")))
@@ -154,31 +151,14 @@ class OpenHands(scripted.ScriptedConnector):
         )
 
     def refusal(self, event: str, message: str) -> dict[str, Any] | None:
-        """Return OpenHands' refusal of an event."""
+        """Return ``decision: deny`` with the reason; None for what cannot be stopped."""
         return {"decision": "deny", "reason": message} if event in self.block_events else None
 
     # ---- installation ---------------------------------------------------------------------------
 
-    def events(self, version: str) -> tuple[str, ...]:
-        """Return the events to hook, the same in every release."""
-        del version
-        return tuple(_REGISTRATIONS)
-
     def settings_path(self, host: Host) -> Path:
         """Return the user's hooks file; OpenHands goes by ``$HOME``, and no other variable moves it."""
         return (scripted.absolute(host.env.get(self.home_variable)) or host.home) / FILE
-
-    def setup_path(self, host: Host, options: SetupOptions) -> Path:
-        """Return the user's hooks file, the project's when a workspace was named.
-
-        Raises:
-            SetupError: the workspace lies in our data directory.
-        """
-        if options.workspace is None:
-            return self.settings_path(host)
-        if options.workspace.is_relative_to(host.data_dir):
-            raise SetupError("the workspace lies in the data directory of DefenseClaw")
-        return options.workspace / FILE
 
     def scope_notes(self, options: SetupOptions) -> tuple[str, ...]:
         """A project's file holds nowhere else, and names files of this machine."""
@@ -188,10 +168,6 @@ class OpenHands(scripted.ScriptedConnector):
             f"only OpenHands sessions that work in {options.workspace} are governed; "
             f"keep its {FILE} out of version control",
         )
-
-    def installed_path(self, host: Host) -> Path:
-        """Return where the setup wrote, which may be a project."""
-        return next(iter(self.recorded(host)), self.settings_path(host))
 
     def doubts(self, host: Host, path: Path, content: bytes | None) -> Iterator[str]:
         """Name the files that OpenHands reads instead of ours, or ours instead of which."""
@@ -204,7 +180,7 @@ class OpenHands(scripted.ScriptedConnector):
         for variable in ("OPENHANDS_WORK_DIR", "PWD"):
             project = scripted.absolute(host.env.get(variable))
             other = project / FILE if project else users
-            if other != users and other.exists() and not self._governs(host, other):
+            if other != users and other.exists() and not self._is_intact(host, other, ""):
                 yield f"OpenHands reads {other} instead when it works in {project}, which is not governed"
                 return
 
@@ -212,16 +188,14 @@ class OpenHands(scripted.ScriptedConnector):
         """Return the hooks file with our groups in front."""
         del path
         document = openhands_hooks.read(content)
-        openhands_hooks.install(document, self._wanted(host, events), self._owned(host))
+        openhands_hooks.install(document, self._wanted(host, events), self.owned(host))
         return document.encode()
 
     def without_hooks(self, host: Host, path: Path, content: bytes) -> tuple[bytes, bool]:
         """Return the hooks file without our entries."""
         del path
-        if not content.strip():
-            return content, True
         document = openhands_hooks.read(content)
-        openhands_hooks.uninstall(document, self._owned(host))
+        openhands_hooks.uninstall(document, self.owned(host))
         return document.encode(), not document.root.value
 
     def missing_events(
@@ -232,10 +206,6 @@ class OpenHands(scripted.ScriptedConnector):
         absent = openhands_hooks.missing(openhands_hooks.read(content), self._wanted(host, events))
         return [event for event in events if self._group(host, event) in absent]
 
-    def stopped_when_closed(self, event: str) -> bool:
-        """Prompts and calls; not what the agent says, nor the end of a turn."""
-        return event in self.block_events
-
     def protected_paths(self, host: Host) -> tuple[str, ...]:
         """The user's hooks file and the one of the setup."""
         return tuple(sorted({str(each) for each in (self.settings_path(host), *self.recorded(host))}))
@@ -243,12 +213,6 @@ class OpenHands(scripted.ScriptedConnector):
     def _probed(self, host: Host, executable: str) -> str:
         """OpenHands takes up to ten seconds to say its version; its Python environment says it at once."""
         return installed_version(Path(executable)) or super()._probed(host, executable)
-
-    def _governs(self, host: Host, path: Path) -> bool:
-        try:
-            return not self.missing_events(host, path, disk.look(path).content, self.events(""))
-        except SetupError:
-            return False
 
     def _wanted(self, host: Host, events: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
         wanted: dict[str, list[dict[str, Any]]] = {}
@@ -259,9 +223,6 @@ class OpenHands(scripted.ScriptedConnector):
     def _group(self, host: Host, event: str) -> dict[str, Any]:
         handler = {"type": "command", "command": self.command(host, event), "timeout": _TIMEOUT_S}
         return {"matcher": _REGISTRATIONS[event][1], "hooks": [handler]}
-
-    def _owned(self, host: Host) -> frozenset[str]:
-        return frozenset(self.command(host, event) for event in _SPELLINGS.values())
 
 
 def installed_version(executable: Path) -> str:
@@ -282,7 +243,7 @@ def installed_version(executable: Path) -> str:
 
 
 def _named(event: str) -> str:
-    return _SPELLINGS.get(event.replace("_", "").replace("-", "").replace(".", "").lower(), event)
+    return payload.spelt(event, _SPELLINGS)
 
 
 def _delegates(tool: str, action: Mapping[str, Any]) -> bool:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from defenseclaw.connectors.jsonedit import Document, Node
+from defenseclaw.connectors.jsonedit import Document, Node, read_object
 from defenseclaw.errors import ForeignContent
 
 WRAPPER = "hooks"
@@ -32,9 +32,7 @@ def read(content: bytes | None) -> Document:
     Raises:
         ForeignContent: OpenHands would not start with it, or its events are not lists of groups.
     """
-    document = Document(content if content and content.strip() else b"{}\n")
-    if not isinstance(document.root.value, dict):
-        raise ForeignContent("the file holds something else than a JSON object")
+    document = read_object(content)
     _events(document)
     return document
 

@@ -8,56 +8,50 @@ from __future__ import annotations
 
 import contextlib
 import json
-import tempfile
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from defenseclaw.connectors import disk, files, hookscript, probes, runtime
-from defenseclaw.connectors.base import (
-    Change,
-    Check,
-    Connector,
-    Detected,
-    Host,
-    NativeAnswer,
-    Plan,
-    SetupOptions,
-)
-from defenseclaw.errors import AgentNotFound, ForeignContent, SetupError
-from defenseclaw.vocabulary import Mode, Verdict
+from defenseclaw.connectors import disk, files, hookscript, payload, runtime
+from defenseclaw.connectors.base import Change, Check, Host, NativeAnswer, Plan, SetupOptions
+from defenseclaw.connectors.probed import ProbedConnector
+from defenseclaw.errors import ForeignContent, SetupError
+from defenseclaw.vocabulary import Abilities, EventKind, Verdict
 
 FAILED_CLOSED = "DefenseClaw could not check this and fails closed. Start it: defenseclaw-gateway start"
 
 
-class ScriptedConnector(Connector):
+class ScriptedConnector(ProbedConnector):
     """An agent with command hooks in a settings file. Subclasses set the attributes below."""
 
-    executables: tuple[str, ...]
-    probe: tuple[str, ...] = ("--version",)
-    probe_env: Mapping[str, str] = {}
-    home_variable: str
-    """Environment variable that moves the agent's own directory."""
-    min_version: tuple[int, int, int]
-    """First release whose hooks we know to work."""
     script: str
     """Name of the hook script (``codex-hook``)."""
-    logical: str
-    """Name of the settings file's backup."""
     restart_hint: str
     closed_exit: int = 0
     """Exit code of the script's own refusal."""
     go_ahead: Mapping[str, Any] | None = None
     """What the script prints when it cannot decide and lets the agent go on; None: nothing."""
+    kinds: Mapping[str, EventKind]
+    """Event → kind, of all that carry something to judge."""
+    spellings: Mapping[str, str] = {}
+    """Name in lower case without separators → event, for agents that spell it in several ways."""
+    hooked: tuple[str, ...]
+    """Events to hook, in the order they are written in; releases that know fewer: see :meth:`events`."""
+    unhooked: tuple[str, ...] = ()
+    """Events that are not hooked although they are understood; an entry for one that is there is ours too."""
+    stops: frozenset[str] = frozenset()
+    """Events at the end of a turn, which a refusal may only prolong."""
 
-    @abstractmethod
+    def kind_of(self, event_name: str) -> EventKind:
+        """Return the kind of an event in any spelling; LIFECYCLE for names that are not in ``kinds``."""
+        return self.kinds.get(payload.spelt(event_name, self.spellings), EventKind.LIFECYCLE)
+
     def events(self, version: str) -> tuple[str, ...]:
         """Return the events to hook in this version of the agent; an empty version: all of them."""
-
-    @abstractmethod
-    def settings_path(self, host: Host) -> Path:
-        """Return the file the agent reads hooks from today."""
+        del version
+        return self.hooked
 
     @abstractmethod
     def with_hooks(self, host: Host, path: Path, content: bytes | None, events: Sequence[str]) -> bytes:
@@ -69,21 +63,46 @@ class ScriptedConnector(Connector):
 
     @abstractmethod
     def without_hooks(self, host: Host, path: Path, content: bytes) -> tuple[bytes, bool]:
-        """Return the settings without any entry of ours, and whether nothing of anybody's is left."""
+        """Return the settings without any entry of ours, and whether nothing of anybody's is left.
+
+        Raises:
+            ForeignContent: the file has another shape than the agent's.
+        """
 
     @abstractmethod
     def missing_events(
         self, host: Host, path: Path, content: bytes | None, events: Sequence[str]
     ) -> list[str]:
-        """Return the events whose entry is not there exactly as we write it."""
+        """Return the events whose entry is not there exactly as we write it.
+
+        Raises:
+            ForeignContent: the file has another shape than the agent's.
+        """
 
     @abstractmethod
     def refusal(self, event: str, message: str) -> dict[str, Any] | None:
-        """Return the agent's own refusal of an event, None where it has none."""
+        """Return the agent's own refusal of an event as the JSON object it reads; None for events that cannot
+        be refused, and where the exit code is the refusal.
 
-    @abstractmethod
+        Args:
+            event: The agent's own name of it.
+            message: What agent and user are told.
+        """
+
     def stopped_when_closed(self, event: str) -> bool:
-        """Whether an event is refused when nothing was decided and the fail mode is closed."""
+        """Whether an event is refused when nothing was decided and the fail mode is closed: whatever can be
+        refused, except the end of a turn.
+        """
+        return event in self.block_events - self.stops
+
+    def abilities_now(self, event_name: str, body: Mapping[str, Any]) -> Abilities:
+        """Return what the agent can do with an answer to the event with this payload: the end of a turn that
+        a refusal brought about is not refused again, since the agent would go on for ever.
+        """
+        found = self.abilities(event_name, self.kind_of(event_name))
+        if event_name in self.stops and payload.flag(body, "stop_hook_active"):
+            return replace(found, can_block=False)
+        return found
 
     def switched_off(self, host: Host, options: SetupOptions) -> Iterator[str]:
         """Yield what keeps the agent from calling hooks, as ``key in file``."""
@@ -98,46 +117,26 @@ class ScriptedConnector(Connector):
     def settings_after(
         self, host: Host, path: Path, content: bytes | None, events: Sequence[str], options: SetupOptions
     ) -> bytes:
-        """Return the settings as a setup leaves them; for entries that depend on what was asked for."""
+        """Return the settings as a setup leaves them; for entries that depend on what was asked for.
+
+        Raises:
+            ForeignContent: the file has another shape than the agent's.
+            SetupError: our entries cannot stand in it.
+        """
         del options
         return self.with_hooks(host, path, content, events)
 
-    def version_notes(self, version: str) -> tuple[str, ...]:
-        """Return what an operator must know about hooks of this version."""
-        del version
-        return ()
-
-    def scope_notes(self, options: SetupOptions) -> tuple[str, ...]:
-        """Return what an operator must know about where this setup holds."""
-        del options
-        return ()
-
-    def setup_path(self, host: Host, options: SetupOptions) -> Path:
-        """Return the file a setup writes to."""
-        del options
-        return self.settings_path(host)
-
     # ---- installation ---------------------------------------------------------------------------
 
-    def detect(self, host: Host) -> Detected:
-        """Look for the agent on PATH and ask it for its version."""
-        executable = probes.find_executable(host, *self.executables)
-        version = self._probed(host, executable) if executable else ""
-        shown = " ".join((executable, *self.probe))
-        return Detected(
-            found=bool(executable),
-            executable=executable,
-            version=version,
-            config_path=str(self.installed_path(host)),
-            configured=self._is_configured(host, version),
-            looked_for=() if executable else probes.places_searched(host, *self.executables),
-            problem=f"`{shown}` gave no version" if executable and not version else "",
-        )
-
     def plan_setup(self, host: Host, options: SetupOptions) -> Plan:
-        """Plan script, runtime files and one entry per event in the agent's settings."""
-        detected = self.detect(host)
-        warnings = (*self._admit(detected, options), *self.scope_notes(options))
+        """Plan script, runtime files and, last, the entries in the agent's settings.
+
+        Raises:
+            AgentNotFound: no such program on PATH, and it is not forced.
+            ForeignContent: the settings have another shape than the agent's.
+            SetupError: too old a version, hooks that are switched off, or a workspace in our own directory.
+        """
+        detected, warnings = self._admit(host, options)
         settings = self.setup_path(host, options)
         for source in self.switched_off(host, options):
             raise SetupError(f"hooks are switched off by {source}; {self.title} would not call us")
@@ -175,8 +174,10 @@ class ScriptedConnector(Connector):
             now = disk.look(settings)
             if now.content is None:
                 continue
-            with _naming(settings):
-                content, nothing_left = self.without_hooks(host, settings, now.content)
+            content, nothing_left = now.content, True
+            if content.strip():  # an empty file holds nothing of ours and stays as it is
+                with _naming(settings):
+                    content, nothing_left = self.without_hooks(host, settings, now.content)
             gone = nothing_left and settings in files.created_files(host, self.name)
             changes.append(
                 Change(
@@ -221,74 +222,23 @@ class ScriptedConnector(Connector):
             host, self, self.script, closed, closed_exit=self.closed_exit, go_ahead=self.go_ahead
         )
 
-    def recorded(self, host: Host) -> list[Path]:
-        """Return where a setup wrote, which may differ from where it would write today."""
-        path = files.recorded_path(host, self.name, self.logical)
-        return [path] if path else []
-
     def command(self, host: Host, event: str) -> str:
-        """Return the command of one entry."""
+        """Return the shell command of one entry: our script, quoted, and the event."""
         return hookscript.command(hookscript.script_path(host, self.script), event)
+
+    def owned(self, host: Host) -> frozenset[str]:
+        """Return the commands that make an entry ours, literally as we write them or once did."""
+        bare = str(hookscript.script_path(host, self.script))
+        events = (*self.events(""), *self.unhooked)
+        return frozenset((bare, f"'{bare}'", *(self.command(host, event) for event in events)))
 
     def owns(self, host: Host, command: object) -> bool:
         """Whether an entry's command is literally one we write."""
-        if not isinstance(command, str):
-            return False
-        bare = str(hookscript.script_path(host, self.script))
-        return command in (bare, f"'{bare}'") or any(
-            command == self.command(host, event) for event in self.events("")
-        )
+        return isinstance(command, str) and command in self.owned(host)
 
-    def _places(self, host: Host) -> list[Path]:
-        """The file of the setup first; today's too when the agent's directory moved since."""
-        return list(dict.fromkeys([*self.recorded(host), self.settings_path(host)]))
-
-    def installed_path(self, host: Host) -> Path:
-        """Return the file our entries are looked for in."""
-        return self.settings_path(host)
-
-    def _is_configured(self, host: Host, version: str) -> bool:
-        path = self.installed_path(host)
-        try:
-            return not self.missing_events(host, path, disk.look(path).content, self.events(version))
-        except SetupError:
-            return False
-
-    def _probed(self, host: Host, executable: str) -> str:
-        """Some agents write files when asked for their version: they do it where nobody minds."""
-        with tempfile.TemporaryDirectory(prefix="defenseclaw-probe-") as scratch:
-            extra = {**self.probe_env, self.home_variable: scratch}
-            return probes.probe_version(host, (executable, *self.probe), extra)
-
-    def _admit(self, detected: Detected, options: SetupOptions) -> tuple[str, ...]:
-        if not detected.found and not options.force:
-            names = " or ".join(f"`{each}`" for each in self.executables)
-            raise AgentNotFound(
-                f"{self.title} not found: no {names} on PATH",
-                hint=f"looked for {', '.join(detected.looked_for)}; --force installs anyway",
-            )
-        problem = self._version_problem(detected.version)
-        if problem and options.mode is Mode.ACTION and not options.force:
-            raise SetupError(problem, hint=f"update {self.title}, or use --force")
-        return (problem,) if problem else self.version_notes(detected.version)
-
-    def _version_problem(self, version: str) -> str:
-        least = ".".join(map(str, self.min_version))
-        if not version:
-            return f"{self.title} gave no version; hooks are known to work from {least} on"
-        if probes.version_tuple(version) < self.min_version:
-            return f"{self.title} {version} is older than {least}, the first whose hooks we know to work"
-        return ""
-
-    def _check_agent(self, detected: Detected, options: SetupOptions) -> Check:
-        if not detected.found:
-            names = " or ".join(f"`{each}`" for each in self.executables)
-            return Check(status="warn", label=self.title, detail=f"{names} is not on PATH")
-        problem = self._version_problem(detected.version)
-        notes = self.version_notes(detected.version)
-        status = "fail" if problem and options.mode is Mode.ACTION else "warn" if problem or notes else "pass"
-        fine = f"{detected.version} at {detected.executable}"
-        return Check(status=status, label=self.title, detail=problem or "; ".join(notes) or fine)
+    def is_configured(self, host: Host, path: Path, version: str) -> bool:
+        """Whether every event of this version has its entry."""
+        return not self.missing_events(host, path, disk.look(path).content, self.events(version))
 
     def _check_settings(self, host: Host, version: str) -> Check:
         path = self.installed_path(host)
@@ -320,7 +270,12 @@ def _naming(path: Path) -> Iterator[None]:
 
 
 def answer(output: Mapping[str, Any] | None, field: str) -> NativeAnswer:
-    """Return an answer of one JSON line, or of nothing at all."""
+    """Return an answer of one JSON line, or of nothing at all.
+
+    Args:
+        output: What the agent reads; None: nothing.
+        field: Name under which ``output`` stands in the envelope (``hook_output``).
+    """
     if output is None:
         return NativeAnswer(output_field=field)
     line = json.dumps(output, ensure_ascii=False, separators=(",", ":"), default=str)
@@ -328,12 +283,12 @@ def answer(output: Mapping[str, Any] | None, field: str) -> NativeAnswer:
 
 
 def told(verdict: Verdict) -> str:
-    """Return what agent and user are told on a block."""
+    """Return what agent and user are told on a block: the verdict's message, else its reason; never empty."""
     return verdict.message or verdict.reason or "DefenseClaw policy"
 
 
 def notice(verdict: Verdict) -> str:
-    """Return the line a person sees on an alert."""
+    """Return the line a person sees on an alert: severity and at most three rule ids, no content."""
     ids = ", ".join(verdict.rule_ids[:3])
     return f"DefenseClaw: {verdict.severity} finding recorded, not stopped ({ids})"
 

@@ -33,7 +33,7 @@ from defenseclaw.connectors import flathooks, payload, scripted
 from defenseclaw.connectors.base import HookCall, Host, NativeAnswer
 from defenseclaw.connectors.hooksfile import HooksFileConnector
 from defenseclaw.errors import ForeignContent
-from defenseclaw.vocabulary import JSON, Action, Correlation, Door, Event, EventKind, Mode, Verdict
+from defenseclaw.vocabulary import JSON, Action, Event, EventKind, Mode, Verdict
 
 STOP = 2
 """Exit code that stops a ``pre_`` event."""
@@ -55,6 +55,7 @@ _EVENTS = tuple(each for each in _KINDS if each != "post_cascade_response_with_t
 _GATES = frozenset(each for each in _EVENTS if each.startswith("pre_"))
 _TOOLS = {"read_code": "read_file", "write_code": "write_file", "run_command": "run_command"}
 """What an event is about → the tool it stands for."""
+_IDS = payload.IdKeys(session=("trajectory_id",), turn=("execution_id",))
 
 
 class Windsurf(HooksFileConnector):
@@ -66,6 +67,8 @@ class Windsurf(HooksFileConnector):
     aliases = ("cascade",)
     hook_path = "/api/v1/windsurf/hook"
     client = "windsurf-hook/1.0"
+    kinds = _KINDS
+    hooked = _EVENTS
     block_events = _GATES
 
     executables = ("windsurf",)
@@ -73,31 +76,24 @@ class Windsurf(HooksFileConnector):
     script = "windsurf-hook"
     closed_exit = STOP
     restart_hint = "Restart Windsurf; sessions started after that are governed."
-    user_file = (".codeium", "windsurf", "hooks.json")
-    project_file = (".windsurf", "hooks.json")
+    user_file = ".codeium/windsurf/hooks.json"
+    project_file = ".windsurf/hooks.json"
 
     # ---- translation ----------------------------------------------------------------------------
-
-    def kind_of(self, event_name: str) -> EventKind:
-        """See the table in the module's text."""
-        return _KINDS.get(event_name, EventKind.LIFECYCLE)
 
     def decode(self, call: HookCall) -> Event:
         """Translate Windsurf's payload; what an event is about is in ``tool_info``."""
         name = payload.event_name(call, keys=("agent_action_name", "hook_event_name"))
         kind = self.kind_of(name)
         info = payload.arguments(call.payload, "tool_info")
-        event = Event(
-            kind=kind,
-            door=Door.HOOK,
-            name=name,
-            connector=self.name,
+        event = payload.event(
+            call,
+            self,
+            name,
             cwd=payload.working_directory(payload.first(info, "cwd", "root_workspace_path")),
             mcp_server=payload.identity(info.get("mcp_server_name")),
-            model=payload.identity(call.payload.get("model_name")),
-            abilities=self.abilities(name, kind),
-            correlation=_correlation(call),
-            faults=call.faults,
+            model=call.payload.get("model_name"),
+            ids=_IDS,
         )
         tool = _TOOLS.get(name.partition("_")[2]) or payload.identity(info.get("mcp_tool_name"))
         if kind is EventKind.PROMPT:
@@ -119,16 +115,11 @@ class Windsurf(HooksFileConnector):
         return NativeAnswer()
 
     def refusal(self, event: str, message: str) -> dict[str, Any] | None:
-        """Return None: the refusal is an exit code."""
+        """Return None: exit code and stderr are the refusal, see :meth:`encode`."""
         del event, message
         return None
 
     # ---- installation ---------------------------------------------------------------------------
-
-    def events(self, version: str) -> tuple[str, ...]:
-        """Return the events to hook, the same in every release."""
-        del version
-        return _EVENTS
 
     def entry(self, host: Host, event: str) -> dict[str, Any]:
         """Return our entry for an event."""
@@ -141,10 +132,6 @@ class Windsurf(HooksFileConnector):
             flathooks.read(content)
         except ForeignContent:
             yield "the file holds comments; it is not proven that Windsurf reads such a file"
-
-    def stopped_when_closed(self, event: str) -> bool:
-        """Whatever has not happened yet."""
-        return event in _GATES
 
 
 def _arguments(info: Mapping[str, Any]) -> dict[str, Any]:
@@ -160,17 +147,6 @@ def _result(info: Mapping[str, Any]) -> JSON:
     if isinstance(edits, list):
         return [each.get("new_string") if isinstance(each, Mapping) else each for each in edits]
     return payload.first(info, "mcp_result", "output", "content")
-
-
-def _correlation(call: HookCall) -> Correlation:
-    body, known = call.payload, call.correlation
-    return replace(
-        known,
-        session_id=payload.identity(body.get("trajectory_id")) or known.session_id,
-        turn_id=payload.identity(body.get("execution_id")) or known.turn_id,
-        agent_name=known.agent_name or Windsurf.title,
-        agent_type=known.agent_type or Windsurf.name,
-    )
 
 
 CONNECTOR = Windsurf()

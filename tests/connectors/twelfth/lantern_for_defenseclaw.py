@@ -13,7 +13,7 @@ from typing import Any
 
 from defenseclaw.connectors import flathooks, payload, scripted
 from defenseclaw.connectors.base import HookCall, Host, NativeAnswer
-from defenseclaw.vocabulary import Action, Door, Event, EventKind, Verdict
+from defenseclaw.vocabulary import Action, Event, EventKind, Verdict
 
 EVENTS = {
     "asked": EventKind.PROMPT,
@@ -33,6 +33,8 @@ class Lantern(scripted.ScriptedConnector):
     setup_name = "lantern-agent"
     hook_path = "/api/v1/lantern/hook"
     client = "lantern-hook/1.0"
+    kinds = EVENTS
+    hooked = tuple(EVENTS)
     block_events = frozenset({"asked", "before_call", "after_call"})
     replace_events = frozenset({"after_call"})
 
@@ -43,23 +45,11 @@ class Lantern(scripted.ScriptedConnector):
     logical = "config"
     restart_hint = "Restart Lantern."
 
-    def kind_of(self, event_name: str) -> EventKind:
-        """See ``EVENTS``."""
-        return EVENTS.get(event_name, EventKind.LIFECYCLE)
-
     def decode(self, call: HookCall) -> Event:
         """Translate a payload."""
         name = payload.event_name(call, keys=("event",))
         kind, body = self.kind_of(name), call.payload
-        event = Event(
-            kind=kind,
-            door=Door.HOOK,
-            name=name,
-            connector=self.name,
-            abilities=self.abilities(name, kind),
-            correlation=payload.correlation(call, name=self.name, title=self.title),
-            faults=call.faults,
-        )
+        event = payload.event(call, self, name)
         if kind is EventKind.PROMPT:
             return replace(event, text=payload.text(body.get("text")))
         if kind is EventKind.TOOL_CALL:
@@ -80,15 +70,6 @@ class Lantern(scripted.ScriptedConnector):
         """Return Lantern's refusal."""
         return {"go": False, "why": message} if event in self.block_events else None
 
-    def stopped_when_closed(self, event: str) -> bool:
-        """All that can be refused."""
-        return event in self.block_events
-
-    def events(self, version: str) -> tuple[str, ...]:
-        """Return the same events for every version."""
-        del version
-        return tuple(EVENTS)
-
     def settings_path(self, host: Host) -> Path:
         """Return ``$LANTERN_HOME/hooks.json``."""
         folder = scripted.absolute(host.env.get(self.home_variable)) or host.home / ".lantern"
@@ -106,7 +87,7 @@ class Lantern(scripted.ScriptedConnector):
         del path
         document = flathooks.read(content)
         empty = flathooks.uninstall(document, "run", lambda each: self.owns(host, each))
-        return (document.encode() if content.strip() else content), empty
+        return document.encode(), empty
 
     def missing_events(
         self, host: Host, path: Path, content: bytes | None, events: Sequence[str]
