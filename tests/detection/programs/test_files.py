@@ -20,6 +20,13 @@ P = "/home/ada/project"
         ("sed -n 1p a", {("read", f"{P}/a")}),
         ("awk '{print $1}' a", {("read", f"{P}/a")}),
         ("jq .x a", {("read", f"{P}/a")}),
+        ("jq --arg x 'less ~/.netrc' '.y = $x' a", {("read", f"{P}/a")}),
+        ("jq -n --argjson x '\"~/.netrc\"' '$x'", set()),
+        ("jq -n '$ARGS' --args ~/.netrc", set()),
+        ("jq . a --args ~/.netrc", {("read", f"{P}/a")}),
+        ("jq --rawfile x ~/.netrc . a", {("read", "/home/ada/.netrc"), ("read", f"{P}/a")}),
+        ("jq -rf b.jq a", {("read", f"{P}/b.jq"), ("read", f"{P}/a")}),
+        ("jq --indent 2 . a", {("read", f"{P}/a")}),
         ("ls ~", {("list", "/home/ada")}),
         ("wc -l a", {("metadata", f"{P}/a")}),
         # writers

@@ -50,6 +50,14 @@ from tests.detection.programs.understood import (
             "python3 -c 'import base64; exec(base64.b64decode(\"cHJpbnQ=\"))'",
             {"runs_decoded", "spawn_code", "interpreter", "inline_code"},
         ),
+        (
+            "python3 -c 'import sys; print(\"os.system(1)\")'",
+            {"interpreter", "inline_code", "inline_harmless"},
+        ),
+        (
+            "node -e 'console.log(\"curl http://127.0.0.1:1/x\")'",
+            {"interpreter", "inline_code", "inline_harmless"},
+        ),
         # builtins
         ('eval "$X"', {"interpreter", "shell", "dynamic_code"}),
         ("eval ls", {"interpreter", "shell", "inline_code"}),
@@ -110,3 +118,62 @@ def test_the_whole_environment_read_by_inline_text():
 def test_a_fork_bomb_of_the_shell():
     assert "fork_bomb" in traits_of(":(){ :|:& };:")
     assert "fork_bomb" not in traits_of("f(){ ls | cat; }; f")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        r'''python3 -c "import os; os.system('rm\x20-rf /srv')"''',
+        r'''python3 -c "import os; os.system('\162\x6d -rf \u002fsrv')"''',
+        r'''python3 -c "import os; os.system('echo\nrm -rf /srv')"''',
+        r'''python3 -c "getattr(os, 's\x79stem')('rm -rf /srv')"''',
+        r'''python3 -c "import subprocess as s; s.run('rm -rf /srv', shell=True)"''',
+        'python3 -c \'import os\nos.system("""\nrm -rf /srv\n""")\'',
+        r'''python3 -c "exec('import os; os.system(\'rm -rf /srv\')')"''',
+        r'''node -e "require('child_process').execSync('rm\u{20}-rf /srv')"''',
+        r"""node -e 'require("child_process").execSync(`rm -rf /srv`)'""",
+        r'''node -e "require('child\x5fprocess')['exec\x53ync']('rm -rf /srv')"''',
+        r"""perl -e 'system("rm\x{20}-rf /srv")'""",
+        r"""perl -e 'print `rm\x20-rf /srv`'""",
+        r"""ruby -e 'system("rm\s-rf /srv")'""",
+        r"""php -r 'system("rm\40-rf /srv");'""",
+        r"""lua -e 'os.execute("rm\32-rf /srv")'""",
+    ],
+)
+def test_commands_in_strings_are_read_with_their_escapes(command):
+    assert ("delete", "/srv") in paths_of(command)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        """python3 -c "print(\\"os.system('rm -rf /srv')\\")" """,
+        """node -e "console.log(\\"require('child_process').execSync('rm -rf /srv')\\")" """,
+        """php -r "echo \\"exec('rm -rf /srv')\\";" """,
+        """python3 -c 'import sys; print("from defenseclaw import a; a.disable()", file=sys.stderr)'""",
+        """python3 -c 'import requests; print("http://127.0.0.1:18970/health")'""",
+    ],
+)
+def test_a_command_that_is_only_printed_does_not_run(command):
+    facts = facts_of(command)
+    assert [each.operations for each in facts.commands] == [{"execute"}]
+    assert (facts.paths, facts.network) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("command", "everything"),
+    [
+        ("find /srv | xargs rm", True),
+        ("find /srv -type f -print0 | xargs -0 rm -f", True),
+        ("find /srv | xargs -I{} shred -u {}", True),
+        ("rm $(find /srv)", True),
+        ("find /srv -name x | xargs rm", False),
+        ("find /srv -mtime +3 | xargs rm", False),
+        ("find /srv | head -n 3 | xargs rm", False),
+        ("find /srv | xargs cat", False),
+        ("find /srv | while read f; do rm $f; done", False),
+    ],
+)
+def test_deleting_all_that_a_search_finds_is_deleting_the_tree(command, everything):
+    assert ({"finds_everything", "recursive"} <= traits_of(command)) is everything
+    assert (("delete", "/srv") in paths_of(command)) is everything

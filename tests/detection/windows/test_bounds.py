@@ -17,12 +17,13 @@ POWERSHELL = [
     "::", "1..8192;", "$x='aaaa';$x+=$x;", ">", '"a"*99999;',
     "function f{f};f;", "$a=$a+$a;", 'iex("iex(',
     "[Convert]::FromBase64String(", "wsl a;", "${", "a.b.c", "x -Path:", " ", "'a'-split'a',", "try{",
+    "$a.b.c ", "$a=1;", "x 'a' ", "a -b:c ", "1 ", "<# #", '"a"b', "a`\n",
 ]  # fmt: skip
 CMD = [
     "(", "&", "|", "^", '"', "%a%", "a&", "(a&", "for %i in (a b) do ", "if 1==1 ", "set a=%a%%a%&",
     "call ", "!a!",
     "start ", "cmd /c ", "a>b ", "rd /s /q x&", "(echo a)|", "/a", 'set "a=%a:a=aa%"&', " else ",
-    "@", "\n", " ", "/a:",
+    "@", "\n", " ", "/a:", '"a"', "^a", "1>&2 ", '(^"',
 ]  # fmt: skip
 UNITS = [("powershell", each) for each in POWERSHELL] + [("cmd", each) for each in CMD]
 

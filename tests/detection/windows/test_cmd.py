@@ -36,6 +36,12 @@ from defenseclaw.detection.facts import UNKNOWN
         ("cmd /c del x & del y", [("cmd", "/c", "del x"), ("del", "y")]),
         ('cmd.exe /s /c "del x & del y"', [("cmd", "/s", "/c", "del x & del y")]),
         ("type x", [("get-content", "x")]),
+        ('del "a^b" ^"c d', [("del", "a^b", '"c', "d")]),
+        ('del a"b c"d', [("del", "ab cd")]),
+        ('del "a b', [("del", "a b")]),
+        ("del x^", [("del", "x^")]),
+        ("del x \u00b2> y", [("del", "x", "\u00b2")]),
+        ('("del" ")" x) & del y', [("del", ")", "x"), ("del", "y")]),
     ],
 )
 def test_words(source, expected):

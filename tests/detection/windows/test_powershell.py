@@ -4,6 +4,8 @@ import base64
 import zlib
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.detection.windows.understood import commands, evaluated
 
 from defenseclaw.detection.facts import UNKNOWN
@@ -33,10 +35,32 @@ from defenseclaw.detection.facts import UNKNOWN
         ("echo --% a | b", [("echo", "a"), ("b",)]),
         ("ri @'\na b\n'@", [("remove-item", "a b")]),
         ('$x="q"; ri @"\na $x\n"@', [("remove-item", "a q")]),
+        ("gc a , b 'c' ,\"d\"", [("get-content", "a", "b", "c", "d")]),
+        ("gc a 2> b c", [("get-content", "a", "c")]),
+        ("gc a#b #c", [("get-content", "a#b")]),
+        ("gc a.b --% $c 'd'", [("get-content", "a.b", "$c", "'d'")]),
+        ("gc $true.b.c $null", [("get-content", UNKNOWN, "")]),
+        ("& { ri 'abc", [("remove-item", "abc")]),
     ],
 )
 def test_words(source, expected):
     assert commands(source) == expected
+
+
+WORDS = st.sampled_from(
+    [
+        *("gc", "ri", "a.txt", "C:\\a\\b", "-Path", "-Path:x", "[int]", "1", "else", "`n", "\u2013a"),
+        *("'a b'", '"c"', '"$x.y"', "$x", "$x.y", "$(1)", "@x"),
+        *("2>", ">", ",", "a,b", "|", ";", "{", "}", "(", ")", "=", "=="),
+    ]
+)
+
+
+@given(st.lists(WORDS, min_size=1, max_size=8))
+def test_an_empty_comment_between_words_changes_nothing(words):
+    # A block is given on with the comments in it.
+    commented = [each.text.replace(" <##> ", " ") for each in evaluated(" <##> ".join(words)).commands]
+    assert [each.text for each in evaluated(" ".join(words)).commands] == commented
 
 
 @pytest.mark.parametrize(
@@ -108,6 +132,8 @@ def test_a_packed_script_is_read():
         "'x' | % { ri $_ }",
         "'x' | foreach { ri $_ }",
         "function f($a) { ri $args }; f x",
+        "function f { function f { ri x }; f }; f",
+        "function gc { ri x }; gc y",
         "$b = { ri x }; & $b",
         "$b = { ri x }; $b.Invoke()",
         "[scriptblock]::Create('ri x').Invoke()",

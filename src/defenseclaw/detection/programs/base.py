@@ -19,8 +19,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, NamedTuple
+
+from msgspec import Struct
 
 from defenseclaw.detection.facts import UNKNOWN
 
@@ -85,35 +87,34 @@ def grammar(spec: str = "", *, words: bool = False, stop: bool = False) -> Gramm
 PLAIN: Final = grammar()
 
 
-@dataclass(slots=True)
-class Act:
+class Act(Struct, gc=False):
     """One command being understood; mutable until its facts are taken."""
 
     program: str
     """Lower-case base name."""
     words: tuple[str, ...] = ()
     """What follows the executable, evaluated."""
-    options: list[str] = field(default_factory=list)
+    options: list[str] = []
     """As written, clusters split, values cut off."""
-    values: dict[str, list[str]] = field(default_factory=dict)
+    values: dict[str, list[str]] = {}
     """Canonical option → its values; a flag has empty ones."""
-    operands: list[str] = field(default_factory=list)
-    operations: set[str] = field(default_factory=set)
-    traits: set[str] = field(default_factory=set)
+    operands: list[str] = []
+    operations: set[str] = set()
+    traits: set[str] = set()
     effect: str = "execute"
-    paths: list[PathUse] = field(default_factory=list)
-    addresses: list[AddressUse] = field(default_factory=list)
+    paths: list[PathUse] = []
+    addresses: list[AddressUse] = []
     stdin: str = "drop"
     args: str = "drop"
-    emits: list[str] = field(default_factory=list)
+    emits: list[str] = []
     """What comes out at stdout beside files: ``network environment credential_store literal process``."""
     transform: bool = False
     """What passes through is changed."""
     code: str = ""
     language: str = ""
-    mounts: list[tuple[str, str]] = field(default_factory=list)
+    mounts: list[tuple[str, str]] = []
     """(path inside the container, path of the host) of what a container is given."""
-    nested: list[str] = field(default_factory=list)
+    nested: list[str] = []
     """Shell command lines that an option or program text of this command runs."""
 
     def has(self, *names: str) -> bool:
@@ -143,11 +144,11 @@ class Act:
 
     def touch(self, access: str, values: Iterable[str], role: str = "") -> None:
         """Add paths."""
-        self.paths.extend(
+        self.paths += [
             PathUse(access, value, role)
             for value in values
             if value not in ("", "-") and not (value.startswith("/dev/") and is_stand_in_device(value))
-        )
+        ]
 
     def talk(self, action: str, value: str, scheme: str = "", port: int = 0, *classes: str) -> None:
         """Add an address."""

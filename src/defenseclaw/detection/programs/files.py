@@ -309,6 +309,40 @@ def _gio(act: Act) -> None:
         act.touch("read" if verb == "cat" else "metadata", files, "stdout")
 
 
+def _jq(act: Act) -> None:
+    """Describe jq: the values of ``--arg`` are data, and so are the words after ``--args``."""
+    words, at = act.words, 0
+    loaded: list[str] = []
+    operands: list[str] = []
+    named = given = False
+    while at < len(words):
+        word = words[at]
+        at += 1
+        if word[:1] != "-" or word == "-":
+            if not (given and (operands or named)):
+                operands.append(word)
+        elif word in _JQ_DATA:
+            at += 2
+        elif word in _JQ_FILES:
+            loaded += words[at + 1 : at + 2]
+            at += 2
+        elif word in ("--args", "--jsonargs"):
+            given = True
+        elif word == "--from-file" or (word[1] != "-" and "f" in word):
+            loaded += words[at : at + 1]
+            named = True
+            at += 1
+        elif word in ("--indent", "-L", "--library-path"):
+            at += 1
+    act.operands = operands if named else operands[1:]
+    _reader(transform=True)(act)
+    act.touch("read", loaded, "stdout")
+
+
+_JQ_DATA: Final = frozenset({"--arg", "--argjson"})
+_JQ_FILES: Final = frozenset({"--slurpfile", "--rawfile", "--argfile"})
+
+
 def _yq(act: Act) -> None:
     _reader(skip=1, transform=True)(act)
     if act.has("-i"):
@@ -671,10 +705,7 @@ PROGRAMS: Final[dict[str, Program]] = {
     ),
     "tr": Program(grammar("-d -s -c -t"), _filter),
     "wc": Program(grammar("-l -w -c -m -L --files0-from="), lambda act: act.touch("metadata", act.operands)),
-    "jq": Program(
-        grammar("-f,--from-file= --arg --argjson --slurpfile --rawfile -r -c -s -n -e -M -S"),
-        _reader(skip=1, transform=True),
-    ),
+    **dict.fromkeys(("jq", "gojq", "jaq"), Program(grammar(), _jq)),
     "yq": Program(grammar("-i,--inplace,--in-place -r -o= -p="), _yq),
     "rename": Program(grammar("-n,--no-act -f -v"), _rename, frozenset({"--help", "--version", "-n"})),
     "prename": Program(grammar("-n,--no-act -f -v"), _rename, frozenset({"--help", "--version", "-n"})),

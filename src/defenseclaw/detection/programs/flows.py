@@ -8,9 +8,10 @@ what it reads into what comes out; whatever ends in an interpreter, a network or
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Final
+
+from msgspec import Struct
 
 from defenseclaw.detection.facts import UNKNOWN, Command, Flow, NetworkFact, PathFact
 from defenseclaw.detection.programs.base import Act
@@ -36,8 +37,7 @@ _SENDS: Final = frozenset({"upload", "connect", "tunnel", "dns", "download"})
 _ONLY_SEEN_AS_CODE: Final = frozenset({"network", "file", "process", "environment", "credential_store"})
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True, gc=False):
     """Bytes on their way."""
 
     kind: str
@@ -49,20 +49,19 @@ class Source:
     """Id of the command that they came out of last."""
 
 
-@dataclass(slots=True)
-class Step:
+class Step(Struct, gc=False):
     """One command with its facts, as the flow engine needs it."""
 
     command: Command
     act: Act
-    paths: list[tuple[PathFact, str]] = field(default_factory=list)
+    paths: list[tuple[PathFact, str]] = []
     """Path facts and their roles (see :mod:`~defenseclaw.detection.programs.base`)."""
-    network: list[NetworkFact] = field(default_factory=list)
+    network: list[NetworkFact] = []
     stdin: str | None = None
     """Text that reaches standard input, as far as the shell's evaluation knows it."""
-    stdout: list[PathFact] = field(default_factory=list)
+    stdout: list[PathFact] = []
     """Files that standard output is redirected to."""
-    stdin_files: list[PathFact] = field(default_factory=list)
+    stdin_files: list[PathFact] = []
     wraps: bool = False
     """Leaves its input to a command inside it."""
 
@@ -85,7 +84,8 @@ class FlowFinder:
 
     def run(self, steps: Sequence[Step]) -> None:
         """Follow every pipeline and every single command, those that feed another one before it."""
-        if not any(map(_may_flow, steps)):
+        idle = {-step.command.id for step in steps if not _may_flow(step) and step.act.args != "network"}
+        if len(idle) == len(steps) or not any(map(_may_flow, steps)):
             return
         self._commands = {step.command.id: step for step in steps}
         for step in steps:
@@ -102,7 +102,9 @@ class FlowFinder:
                 inner.setdefault(parent, []).append(number)
         done: set[int] = set()
         for number in groups:
-            self._follow(number, groups, inner, done)
+            # A single command that nothing goes in or out of.
+            if number not in idle or -number in inner:
+                self._follow(number, groups, inner, done)
 
     def _follow(
         self, number: int, groups: Mapping[int, list[Step]], inner: Mapping[int, list[int]], done: set[int]
@@ -241,13 +243,16 @@ class FlowFinder:
 
     def _inside(self, step: Step) -> None:
         """Add the flows that begin and end in one command."""
+        if not step.paths:
+            return
         number = step.command.id
         for path in step.paths_of("upload"):
             made = self._made.get(path.normalized)
             self._send(step, made or Source("file", number, path.classes))
-        fetched = frozenset().union(*(fact.classes for fact in step.network))
-        for path in step.paths_of("download"):
-            self._store(step, Source("network", number, fetched), [path])
+        fetched = step.paths_of("download")
+        if fetched:
+            classes = frozenset().union(*(fact.classes for fact in step.network))
+            self._store(step, Source("network", number, classes), fetched)
         origins, targets = step.paths_of("from"), step.paths_of("to")
         for origin in origins:
             source = self._made.get(origin.normalized) or Source("file", number, origin.classes)

@@ -12,7 +12,8 @@ from typing import Final
 
 from defenseclaw.detection.facts import UNKNOWN
 from defenseclaw.detection.programs.base import Act, Grammar, Program, grammar, is_url
-from defenseclaw.detection.programs.code_strings import fold
+from defenseclaw.detection.programs.code_strings import STRING, fold
+from defenseclaw.detection.shell.literals import plain_text, printed, unescaped
 
 MAX_INLINE: Final = 65_536
 """Characters of inline text that are looked at."""
@@ -79,14 +80,14 @@ _LANGUAGES: Final[dict[str, tuple[str, str]]] = {
 """Program without its version → language, option for inline text."""
 
 _SPAWN: Final = re.compile(
-    r"(?:os\.(?:system|popen|exec\w*|spawn\w*|posix_spawn)|subprocess\.\w+|pty\.spawn|commands\.getoutput|"
+    r"(?:os\.(?:system|popen|exec\w*|spawn\w*|posix_spawn)|\bsubprocess\b|pty\.spawn|commands\.getoutput|"
     r"child_process|execSync|spawnSync|execFile|\bspawn\b|\bexec\b|\bsystem\b|shell_exec|passthru|proc_open|popen|"
     r"os\.execute|io\.popen|do shell script|Open3|IO\.popen|Kernel\.|%x[{(\[]|qx[{(/]|`)"
 )
 _COMMAND_STRING: Final = re.compile(
     r"(?:os\.system|os\.popen|getoutput|getstatusoutput|execSync|\bexec|\bsystem|shell_exec|passthru|popen|os\.execute|"
-    r"do shell script|(?:run|call|Popen|check_output|check_call|spawnSync|spawn))\s{0,32}\(?\s{0,32}"
-    r"(?:f|r|b)?(\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*')"
+    r"do shell script|(?:run|call|Popen|check_output|check_call|spawnSync|spawn))(?:['\"][\])])?"
+    r"\s{0,32}\(?\s{0,32}(?:f|r|b)?(\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*')"
 )
 _COMMAND_LIST: Final = re.compile(
     r"(?:run|call|Popen|check_output|check_call|system|exec)\s{0,32}\(?\s{0,32}[\[(]((?:\s{0,32}['\"][^'\"\n]*['\"]\s{0,32},?)+)"
@@ -116,6 +117,13 @@ _SEND: Final = re.compile(
 _RUN_TEXT: Final = re.compile(
     r"\b(?:exec|eval|compile|instance_eval|new Function|vm\.runIn\w+|loadstring|load)\b\s{0,32}[\s(]"
 )
+_RUN_LITERAL: Final = re.compile(
+    rf"\b(?:exec|eval|compile|instance_eval|new Function|loadstring|load)\b\s{{0,32}}\(?\s{{0,32}}({STRING})"
+)
+_PLAIN_TEMPLATE: Final = re.compile(r"`([^`\"\n$]{1,4096})`")
+_TRIPLE_QUOTED: Final = re.compile(r"(\"\"\"|''')(.{0,4096}?)\1", re.DOTALL)
+_MAX_OPENED: Final = 8
+"""Texts that are run as program text and looked at."""
 _DECODE: Final = re.compile(
     r"b64decode|base64|fromhex|unhexlify|atob|Buffer\.from\([^)]*['\"](?:base64|hex)|decode_base64|zlib|decompress|rot13|unpack|marshal\.loads|codecs\.decode|str_rot13|gzinflate"
 )
@@ -270,6 +278,11 @@ def _python_module(act: Act) -> None:
 def inspect_code(act: Act, code: str, language: str) -> None:
     """Add what inline text of a language other than the shell's does, as far as tokens tell."""
     code = code[:MAX_INLINE]
+    if printed(code, language) is not None:
+        # Whatever its strings name, nothing of it is done.
+        act.is_("inline_harmless")
+        return
+    code = _opened(unescaped(code, language), language)
     if not _EFFECT_WORDS.search(code) and not _SPAWN.search(code):
         act.is_("inline_harmless")
         return
@@ -308,6 +321,22 @@ def inspect_code(act: Act, code: str, language: str) -> None:
         act.does("environment_read")
         act.emits.append("environment")
     _touch_strings(act, code, strings)
+
+
+def _opened(code: str, language: str) -> str:
+    """Return program text followed by the constant texts that it runs as program text."""
+    if language == "node":
+        code = _PLAIN_TEMPLATE.sub(r'"\1"', code)
+    elif language == "python" and ('"""' in code or "'''" in code):
+        code = _TRIPLE_QUOTED.sub(_on_one_line, code)
+    inner = [plain_text(match[1][1:-1]) for match in _RUN_LITERAL.finditer(code)]
+    return "\n".join([code, *inner[:_MAX_OPENED]])
+
+
+def _on_one_line(match: re.Match[str]) -> str:
+    text = match[2].replace("\n", "\\n")
+    quote = match[1][0]
+    return f"{quote}{text}{quote}" if quote not in text.replace(f"\\{quote}", "") else match[0]
 
 
 def _is_address(text: str) -> bool:
@@ -375,9 +404,7 @@ def _is_file(text: str) -> bool:
 
 
 def _commands_in(code: str, language: str) -> list[str]:
-    found = [
-        match[1][1:-1].replace('\\"', '"').replace("\\'", "'") for match in _COMMAND_STRING.finditer(code)
-    ]
+    found = [plain_text(match[1][1:-1]) for match in _COMMAND_STRING.finditer(code)]
     for match in (*_COMMAND_LIST.finditer(code), *_COMMAND_WORDS.finditer(code)):
         words = re.findall(r"['\"]([^'\"\n]*)['\"]", match[1])
         if len(words) > 1:

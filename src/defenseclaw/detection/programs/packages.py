@@ -113,10 +113,10 @@ def launched(program: str, argv: tuple[str, ...]) -> tuple[str, ...]:
 
     ``npx -y pkg@1 a`` → ``pkg a``; ``pnpm dlx``, ``uv tool run``, ``pipx run`` and ``python -m`` likewise.
     """
-    words = list(argv[1:])
     prefix = _PREFIXES.get(program)
     if prefix is None:
         return ()
+    words = list(argv[1:])
     index = _after_prefix(words, prefix)
     if index < 0:
         return ()

@@ -24,6 +24,7 @@ from defenseclaw.detection.shell.bounds import (
 )
 from defenseclaw.detection.shell.environment import PROFILES, acts, inherited
 from defenseclaw.detection.shell.expand import SOMETHING, WORD_COST, Expander
+from defenseclaw.detection.shell.finders import one_of
 from defenseclaw.detection.shell.ledger import Full, Ledger
 from defenseclaw.detection.shell.parameters import glob_matches
 from defenseclaw.detection.shell.parser import Parser
@@ -392,7 +393,7 @@ class Evaluator:
             self.ledger.issues.add("fact_limit")
         for value in values[:MAX_TURNS]:
             self.ledger.step()
-            shell.variables[node.variable] = value
+            shell.variables[node.variable] = one_of(value)
             if origins:
                 shell.origins[node.variable] = origins
             self.sequence(node.body, shell, site, stdin)
@@ -606,7 +607,10 @@ class Evaluator:
     def _call(self, draft: Draft, shell: Shell, site: Site, stdin: bytes | None) -> bytes | None:
         """Run a function's body in place of the call; a call to itself is a command instead."""
         name = draft.argv[0]
-        if name in site.calls:
+        body = shell.functions[name]
+        # What was defined anew under the same name since is another function.
+        call = (name, id(body))
+        if call in site.calls:
             inside = site.copy()
             inside.context = "function"
             draft.site = inside
@@ -615,12 +619,12 @@ class Evaluator:
             return None
         draft.dropped = True
         inside = site.copy()
-        inside.calls = (*site.calls, name)
+        inside.calls = (*site.calls, call)
         inside.context = "function"
         inside.redirects = draft.redirects
         inside.assignments = inherited(draft.assignments)
         caller, shell.parameters = shell.parameters, draft.argv[1:]
-        out = self._node(shell.functions[name], shell, inside, stdin)
+        out = self._node(body, shell, inside, stdin)
         shell.parameters = caller
         return out
 

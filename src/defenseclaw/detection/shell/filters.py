@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from defenseclaw.detection.facts import UNKNOWN
 from defenseclaw.detection.shell.bounds import MAX_DECODED
 from defenseclaw.detection.shell.escapes import ansi_c, unescape
-from defenseclaw.detection.shell.finders import found_paths
+from defenseclaw.detection.shell.finders import one_of, printed_paths
 
 Filter = Callable[[Sequence[str], bytes | None], bytes | None]
 
@@ -47,6 +47,8 @@ def imitate(program: str, argv: Sequence[str], stdin: bytes | None) -> bytes | N
         out = known(argv, stdin)
     except (ValueError, OverflowError, binascii.Error, zlib.error, OSError, EOFError, lzma.LZMAError):
         return None
+    if out is not None and program in _CHOOSE:
+        out = _encode(one_of(out.decode("utf-8", "replace")))
     return out if out is None or len(out) <= MAX_DECODED else None
 
 
@@ -450,7 +452,16 @@ def _find(argv: Sequence[str], stdin: bytes | None) -> bytes | None:
     if any(word in ("-exec", "-execdir", "-ok", "-okdir", "-printf", "-ls", "-delete") for word in argv[1:]):
         return None
     end = "\0" if "-print0" in argv else "\n"
-    return _encode("".join(path + end for path in found_paths(argv)))
+    return _encode("".join(path + end for path in printed_paths(argv)))
+
+
+def _grep(argv: Sequence[str], stdin: bytes | None) -> bytes | None:
+    """All but some of the files that were found; what else is selected is not known."""
+    options = {letter for word in argv[1:] if word[:1] == "-" for letter in word[1:]}
+    if stdin is None or "v" not in options or not options <= frozenset("viEFPzewx"):
+        return None
+    lines = stdin.splitlines()
+    return stdin if lines and all(_FOUND in line for line in lines) else None
 
 
 def _mktemp(argv: Sequence[str], stdin: bytes | None) -> bytes | None:
@@ -458,6 +469,9 @@ def _mktemp(argv: Sequence[str], stdin: bytes | None) -> bytes | None:
     return _encode(f"/tmp/tmp.{UNKNOWN}\n") if "-p" not in argv else None  # noqa: S108 - a name, not a file
 
 
+_FOUND = UNKNOWN.encode()
+_CHOOSE = frozenset({"head", "tail", "cut", "sed", "grep", "egrep"})
+"""Filters that need not let everything through."""
 _FILTERS: dict[str, Filter] = {
     "mktemp": _mktemp,
     "basename": _basename,
@@ -497,4 +511,6 @@ _FILTERS: dict[str, Filter] = {
     "cut": _cut,
     "sed": _sed,
     "sort": _sort,
+    "grep": _grep,
+    "egrep": _grep,
 }

@@ -1,6 +1,7 @@
 """What ``find`` would find, as patterns: its start points joined with what it asks of names.
 
-``**`` stands for any number of directories, hidden ones included.
+``**`` stands for any number of directories, hidden ones included. All that lies below a place, found one by
+one, is :data:`ALL_BELOW` after it: what reads such a list must tell it from one unknown entry.
 """
 
 from __future__ import annotations
@@ -10,6 +11,16 @@ from collections.abc import Sequence
 from defenseclaw.detection.facts import UNKNOWN
 
 MAX_ROOTS = 8
+ALL_BELOW = f"/./{UNKNOWN}"
+ONE_BELOW = f"/{UNKNOWN}"
+SELECTS = frozenset(
+    [
+        *("-name", "-iname", "-path", "-ipath", "-wholename", "-iwholename", "-regex", "-iregex", "-lname"),
+        *("-mtime", "-mmin", "-ctime", "-cmin", "-atime", "-amin", "-newer", "-newermt", "-size", "-empty"),
+        *("-user", "-uid", "-group", "-gid", "-nouser", "-nogroup", "-perm", "-inum", "-samefile", "-links"),
+    ]
+)
+"""Tests that choose among files; without one of them ``find`` finds everything."""
 _NAMES = ("-name", "-iname")
 _PATHS = ("-path", "-ipath", "-wholename", "-iwholename")
 
@@ -44,6 +55,23 @@ def found_paths(argv: Sequence[str]) -> list[str]:
         else:
             out.append(f"{base}/{UNKNOWN}")
     return out
+
+
+def printed_paths(argv: Sequence[str]) -> list[str]:
+    """Return what ``find`` prints: as :func:`found_paths`, but that of everything is told as such."""
+    if SELECTS.isdisjoint(argv):
+        return [root.rstrip("/") + ALL_BELOW for root in roots(argv)]
+    return found_paths(argv)
+
+
+def searched(word: str) -> str:
+    """Return the place below which a word names everything; empty when it does not."""
+    return word.removesuffix(ALL_BELOW) or "/" if word.endswith(ALL_BELOW) else ""
+
+
+def one_of(text: str) -> str:
+    """Return found paths as those of single files, for what looks at each by itself or chooses among them."""
+    return text.replace(ALL_BELOW, ONE_BELOW) if UNKNOWN in text else text
 
 
 def _tails(names: list[str], wholes: list[str]) -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from defenseclaw.detection.facts import UNKNOWN
 from defenseclaw.detection.shell import environment, filters
 from defenseclaw.detection.shell.bounds import MAX_ASSIGNED, MAX_ASSIGNMENTS, MAX_NESTING, MAX_WORDS
+from defenseclaw.detection.shell.finders import one_of
 from defenseclaw.detection.shell.interpreters import (
     SHELLS,
     Program,
@@ -16,6 +17,7 @@ from defenseclaw.detection.shell.interpreters import (
     script_language,
     shell_program,
 )
+from defenseclaw.detection.shell.literals import printed
 from defenseclaw.detection.shell.parameters import glob_matches
 from defenseclaw.detection.shell.render import quote
 from defenseclaw.detection.shell.state import Draft, Pipe, Shell, Site
@@ -31,6 +33,8 @@ def _words(text: str) -> tuple[str, ...]:
 
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\+?)=(.*)\Z", re.DOTALL).match
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z").match
+_ONE_TEXT = frozenset({"-c", "-e", "-r"})
+"""Options of interpreters that ask for one text to be run, once."""
 _AWK_SYSTEM = re.compile(
     r'(?:system\s*\(\s*|\|\s*&?\s*(?=")|(?=")(?="(?:[^"\\]|\\.){0,4096}"\s*\|\s*getline))"((?:[^"\\]|\\.){0,4096})"'
 )
@@ -411,6 +415,9 @@ class Programs:
             self._feed_word(draft, program.index)
             if program.language == "awk":
                 self._awk(draft, shell, site)
+            elif program.index == 2 and draft.argv[1] in _ONE_TEXT:
+                shown = printed(program.text, program.language)
+                return None if shown is None else shown.encode("utf-8", "replace")
         elif program.kind == "stdin" and stdin is not None:
             draft.code = self.text(stdin)
         elif program.kind == "file":
@@ -533,7 +540,7 @@ class Programs:
             if "r" not in options:
                 line = line.replace("\\", "")
             count = options.get("n") or options.get("N") or ""
-            line = line[: int(count)] if count.isdigit() and len(count) < 7 else line
+            line = one_of(line[: int(count)] if count.isdigit() and len(count) < 7 else line)
         if "a" in options:
             words = [UNKNOWN] if line is None else self._evaluator.words.split(line, shell)
             self._set_read(draft, shell, options["a"], words[:MAX_WORDS])

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from defenseclaw.detection.facts import Redirect
 
-_SAFE = re.compile("[A-Za-z0-9_./:=+,@%^{}\\[\\]*?~!#\ufffd-]+\\Z").match
+_SAFE = re.compile("(?!#)[A-Za-z0-9_./:=+,@%^{}\\[\\]*?~!#\ufffd-]+\\Z").match
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\x85]")
 _NAMED = {"\n": "\\n", "\t": "\\t", "\r": "\\r", "'": "\\'", "\\": "\\\\"}
 _ARROWS = {"read": "<", "write": ">", "append": ">>", "heredoc": "<<", "herestring": "<<<", "dup": ">&"}
@@ -18,7 +18,7 @@ def quote(word: str) -> str:
 
     Globs, braces and tildes stay bare: an evaluated word no longer tells whether they were quoted.
     """
-    if _SAFE(word) is not None and word[0] != "#":
+    if _SAFE(word):
         return word
     if _CONTROL.search(word) is None:
         return "'" + word.replace("'", "'\\''") + "'"
@@ -35,7 +35,7 @@ def render(argv: Iterable[str], redirects: Iterable[Redirect]) -> str:
 
     A here-document shows only its arrow: its text is data, and patterns over commands must not see it.
     """
-    pieces = [quote(word) for word in argv]
+    pieces = [word if _SAFE(word) else quote(word) for word in argv]
     for redirect in redirects:
         arrow = _ARROWS[redirect.access]
         if redirect.access == "heredoc":

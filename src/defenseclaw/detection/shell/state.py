@@ -104,8 +104,8 @@ class Site:
     redirects: tuple[Redirect, ...] = ()
     assignments: tuple[str, ...] = ()
     """What a wrapper or a call sets in the environment of what it runs."""
-    calls: tuple[str, ...] = ()
-    """Functions being run, outermost first."""
+    calls: tuple[tuple[str, int], ...] = ()
+    """Functions being run, outermost first: each name with what tells its body from others."""
     background: bool = False
     uncertain: bool = False
 

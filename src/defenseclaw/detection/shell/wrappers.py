@@ -446,7 +446,7 @@ def _xargs_words(stdin: str, settings: dict[str, str]) -> list[str]:
         delimiter = "\0"
     if delimiter is not None:
         delimiter = {"\\n": "\n", "\\0": "\0", "\\t": "\t"}.get(delimiter, delimiter) or "\n"
-        return stdin.removesuffix("\n").split(delimiter[0])[:MAX_WORDS]
+        return stdin.removesuffix("\n").removesuffix(delimiter[0]).split(delimiter[0])[:MAX_WORDS]
     return _split_string(stdin)
 
 

@@ -35,6 +35,13 @@ _FOR: Final = re.compile(r"\s*(?:/[a-z]\s+(?:\"[^\"]*\"\s+|[^\s%(]+\s+)?)*%%?([A
 _SWITCHES: Final = re.compile(r"(?:/[A-Za-z?](?::[^\s/\"]*)?)+\Z")
 _GLUED: Final = re.compile(r"([A-Za-z]{2,8})((?:[/.\\(,;=:]).*)", re.S)
 _ELSE: Final = re.compile(r"\s\)?else\s|\)else\s", re.I)
+_KEYWORD: Final = re.compile(r"(?:rem|if|else|for|set)(?=[\s(/.]|\Z)", re.I).match
+_DO: Final = re.compile(r"\s*do\b", re.I)
+_COUNTS: Final = re.compile(r"\s*/l", re.I).match
+_READS: Final = re.compile(r"\s*/f", re.I).match
+_ASKS: Final = re.compile(r"\s*/([ap])\b", re.I).match
+_ESCAPED: Final = re.compile(r"\^(.)", re.S)
+_BODY: Final = re.compile(r"\s/([ckr])\s*", re.I).search
 _NAMES: Final = {
     "type": "get-content", "erase": "del", "rmdir": "rd", "ren": "rename-item", "rename": "rename-item",
     "chdir": "cd", "find": "findstr",
@@ -84,7 +91,7 @@ class CommandShell:
             here = Site(site.parent, site.context, site.wrappers, site.where, site.depth, number, at)
             before = len(self.ledger.drafts)
             self._piece(piece, here)
-            made = list(self.ledger.drafts.values())[before:]
+            made = self.ledger.since(before)
             if made and last:
                 self.ledger.stdin[made[0].id] = last
             last = self.ledger.outputs.get(made[-1].id, "") if made else ""
@@ -93,14 +100,17 @@ class CommandShell:
         """Evaluate one command or one pair of brackets."""
         self.ledger.step()
         piece = piece.strip().lstrip("@,;= \t")
-        if not piece or piece.startswith(":"):
+        if not piece or piece[0] == ":":
             return
-        if piece.startswith("("):
+        if piece[0] == "(":
             body, _ = _bracketed(piece)
             self._run(body, _deeper(site))
             return
-        word = re.match(r"[A-Za-z]{2,6}(?=[\s(/.]|\Z)", piece)
-        name = word[0].lower() if word is not None else ""
+        word = _KEYWORD(piece)
+        if word is None:
+            self._command(piece, site)
+            return
+        name = word[0].lower()
         if name == "rem":
             return
         if name == "if":
@@ -132,14 +142,14 @@ class CommandShell:
         if found is None or not rest.startswith("(", found.end()):
             return
         items, end = _bracketed(rest[found.end() :])
-        body = re.sub(r"\s*do\b", "", rest[found.end() + end :], count=1, flags=re.I).strip()
-        numbers = re.match(r"\s*/l", rest, re.I) is not None
-        reads = re.match(r"\s*/f", rest, re.I) is not None
+        body = _DO.sub("", rest[found.end() + end :], count=1).strip()
+        numbers = _COUNTS(rest) is not None
+        reads = _READS(rest) is not None
         quoted = items.strip()
         if reads and quoted[:1] in ("'", "`"):
             before = len(self.ledger.drafts)
             self._run(quoted.strip("'`"), _deeper(site))
-            made = [draft for draft in list(self.ledger.drafts.values())[before:] if not draft.pipeline]
+            made = [draft for draft in self.ledger.since(before) if not draft.pipeline]
             shown = self.ledger.outputs.get(made[-1].id) if made else None
             turns = [shown] if shown else [UNKNOWN]
         elif numbers or (reads and not quoted.startswith('"')):
@@ -151,7 +161,7 @@ class CommandShell:
             self._run(inner, _deeper(site))
 
     def _set(self, rest: str, site: Site) -> None:
-        asks = re.match(r"\s*/([ap])\b", rest, re.I)
+        asks = _ASKS(rest)
         found = _SET.match(self._expanded(rest[asks.end() :] if asks else rest))
         if found is None:
             if not rest.strip():
@@ -193,7 +203,7 @@ class CommandShell:
         name = words[0].replace("\\", "/").rpartition("/")[2].lower()
         if name.endswith((".exe", ".com")):
             name = name[:-4]
-        if name in BUILTINS:
+        if name in BUILTINS and "/" in expanded:
             words = [words[0], *(part for word in words[1:] for part in _switches(word))]
         program = "" if UNKNOWN in name else _NAMES.get(name, name)
         if program in _PASSED_ON:
@@ -205,7 +215,8 @@ class CommandShell:
         if "/" not in draft.executable and words[0].lower() in self._named:
             # What an earlier command made here is found before any program of that name.
             draft.executable = f"./{words[0]}"
-        self._named.update(word.lower() for word in words[1:] if word.lower().endswith(_RUNNABLE))
+        if "." in expanded:
+            self._named.update(word.lower() for word in words[1:] if word.lower().endswith(_RUNNABLE))
         self._effect(draft, expanded)
 
     def _effect(self, draft: Draft, written: str) -> None:
@@ -254,54 +265,54 @@ def _cut(text: str) -> list[tuple[str, str]]:
     out: list[tuple[str, str]] = []
     start = at = depth = 0
     quoted = False
-    while at < len(text):
-        char = text[at]
-        if char == "^" and not quoted:
-            at += 2
-            continue
-        if char == '"':
+    while (found := (_QUOTED_MARK if quoted else _MARK)(text, at)) is not None:
+        char, at = found[0], found.end()
+        if char == "^":
+            at += 1
+        elif char == '"':
             quoted = not quoted
         elif char == "\n":
             quoted = False
             if depth == 0:
-                out.append((text[start:at], "\n"))
-                start = at + 1
-        elif quoted:
-            pass
+                out.append((text[start : at - 1], "\n"))
+                start = at
         elif char == "(":
             depth += 1
-        elif char == ")" and depth:
-            depth -= 1
-        elif char in "&|" and depth == 0 and not (char == "&" and text[at - 1 : at] in (">", "<")):
-            double = text[at : at + 2] == char * 2
-            out.append((text[start:at], char * 2 if double else char))
-            at += double
-            start = at + 1
-        at += 1
+        elif char == ")":
+            depth -= depth > 0
+        elif depth == 0 and not (char == "&" and text[at - 2 : at - 1] in _ARROWS):
+            joint = char * 2 if text.startswith(char, at) else char
+            out.append((text[start : at - 1], joint))
+            start = at = at - 1 + len(joint)
     out.append((text[start:], ""))
     return out
 
 
+_MARK: Final = re.compile(r'[\^"\n()&|]').search
+_QUOTED_MARK: Final = re.compile(r'["\n]').search
+_ARROWS: Final = frozenset("<>")
+
+
 def _bracketed(text: str) -> tuple[str, int]:
     """Return what stands between a bracket and the one that closes it, and where that ends."""
-    depth = 0
-    quoted = False
-    at = 0
-    while at < len(text):
-        char = text[at]
-        if char == "^" and not quoted:
-            at += 2
-            continue
-        if char == '"':
-            quoted = not quoted
-        elif char == "(" and not quoted:
+    at = depth = 0
+    while (found := _BRACKET(text, at)) is not None:
+        char, at = found[0], found.end()
+        if char == "^":
+            at += 1
+        elif char == '"':
+            closing = text.find('"', at)
+            at = len(text) if closing < 0 else closing + 1
+        elif char == "(":
             depth += 1
-        elif char == ")" and not quoted:
+        else:
             depth -= 1
             if depth == 0:
-                return text[1:at], at + 1
-        at += 1
+                return text[1 : at - 1], at
     return text[1:], len(text)
+
+
+_BRACKET: Final = re.compile(r'[\^"()]').search
 
 
 def _at_else(text: str) -> tuple[str, str, str]:
@@ -310,7 +321,7 @@ def _at_else(text: str) -> tuple[str, str, str]:
 
 
 def _unescaped(text: str) -> str:
-    return re.sub(r"\^(.)", r"\1", text, flags=re.S)
+    return _ESCAPED.sub(r"\1", text) if "^" in text else text
 
 
 def _changed(value: str, change: str) -> str:
@@ -332,12 +343,12 @@ def _changed(value: str, change: str) -> str:
 
 def _words(text: str) -> tuple[list[str], tuple[Redirect, ...]]:
     """Return the words of one command, quotes and carets taken away, and its redirections."""
+    if _NOT_PLAIN(text) is None:
+        return _PLAIN_WORD(text), ()
     words: list[str] = []
     redirects: list[Redirect] = []
     current: list[str] | None = None
     waiting: tuple[int, str] | None = None
-    quoted = False
-    at = 0
 
     def finish() -> None:
         nonlocal current, waiting
@@ -352,38 +363,37 @@ def _words(text: str) -> tuple[list[str], tuple[Redirect, ...]]:
         redirects.append(Redirect(fd=waiting[0], access=waiting[1], target=target, expands=UNKNOWN in target))
         waiting = None
 
-    while at < len(text):
-        char = text[at]
-        at += 1
-        if char == "^" and not quoted and at < len(text):
-            current = [] if current is None else current
-            current.append(text[at])
-            at += 1
-        elif char == '"':
-            quoted = not quoted
-            current = [] if current is None else current
-        elif quoted:
-            current = [] if current is None else current
-            current.append(char)
-        elif char in " \t\r\n\f\v\u00a0,;":
+    for token in _TOKEN(text):
+        kind = token.lastgroup
+        if kind == "blank":
             finish()
-        elif char in "<>":
-            stream = 0 if char == "<" else 1
-            if current and "".join(current).isdigit() and len(current) == 1:
-                stream, current = int(current[0]), None
-            finish()
-            double = text[at : at + 1] == ">"
-            at += double
-            if text[at : at + 1] == "&":
-                redirects.append(Redirect(fd=stream, access="dup", target=text[at + 1 : at + 2]))
-                at += 2
-                continue
-            waiting = (stream, "read" if char == "<" else "append" if double else "write")
+        elif kind in _TEXTS:
+            current = [] if current is None else current
+            current.append(token[kind])
         else:
-            current = [] if current is None else current
-            current.append(char)
+            arrow = token["arrow"]
+            stream = 0 if arrow[0] == "<" else 1
+            if current is not None and "".join(current) in _STREAMS:
+                stream, current = int("".join(current)), None
+            finish()
+            if kind == "copied":
+                redirects.append(Redirect(fd=stream, access="dup", target=token["copied"]))
+            else:
+                waiting = (stream, _ACCESS.get(arrow, "read"))
     finish()
     return words, tuple(redirects)
+
+
+_NOT_PLAIN: Final = re.compile(r'[\^"<>]').search
+_PLAIN_WORD: Final = re.compile(r"[^ \t\r\n\f\v\u00a0,;]+").findall
+_TOKEN: Final = re.compile(
+    r'(?P<blank>[ \t\r\n\f\v\u00a0,;]+)|(?P<text>[^ \t\r\n\f\v\u00a0,;\^"<>]+)|"(?P<quoted>[^"]*)"?|'
+    r"(?P<arrow>[<>]>?)(?:&(?P<copied>.?))?|\^(?P<escaped>.)|(?P<caret>\^)",
+    re.S,
+).finditer
+_TEXTS: Final = frozenset({"text", "quoted", "escaped", "caret"})
+_STREAMS: Final = frozenset("0123456789")
+_ACCESS: Final = {">": "write", ">>": "append"}
 
 
 def _unglued(words: list[str]) -> list[str]:
@@ -406,7 +416,7 @@ def _switches(word: str) -> list[str]:
 
 def _whole_body(argv: tuple[str, ...], written: str) -> tuple[str, ...]:
     """Give ``cmd /c`` its command line as it was written, quotes included."""
-    found = re.search(r"\s/([ckr])\s*", written, re.I)
+    found = _BODY(written)
     if found is None:
         return argv
     body = written[found.end() :].strip()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from defenseclaw.detection.facts import UNKNOWN, Command, Redirect
 from defenseclaw.detection.shell.render import render
 from defenseclaw.detection.windows.bounds import MAX_COMMANDS, MAX_PRODUCED, MAX_STEPS, MAX_WORDS
@@ -14,8 +16,7 @@ class Full(Exception):
     """A bound is reached: what was found so far counts, the rest is left out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(Struct, frozen=True, gc=False):
     """Where a command stands, as inherited by everything inside it."""
 
     parent: int = 0
@@ -37,8 +38,7 @@ class Site:
         )
 
 
-@dataclass(slots=True)
-class Draft:
+class Draft(Struct, gc=False):
     """A command as it is found."""
 
     id: int
@@ -58,7 +58,9 @@ class Draft:
 
     def command(self) -> Command:
         """Return the finished command."""
-        whole = UNKNOWN not in "".join(self.argv) and not any(each.expands for each in self.redirects)
+        whole = UNKNOWN not in "".join(self.argv)
+        if self.redirects and whole:
+            whole = not any(each.expands for each in self.redirects)
         return Command(
             id=self.id,
             parent=self.parent,
@@ -92,13 +94,13 @@ class Ledger:
     _steps: int = 0
     _produced: int = 0
 
-    def step(self, characters: int = 0) -> None:
-        """Count one step of work, and the characters it produced.
+    def step(self, characters: int = 0, steps: int = 1) -> None:
+        """Count steps of work, and the characters they produced.
 
         Raises:
             Full: there was too much of either.
         """
-        self._steps += 1
+        self._steps += steps
         self._produced += characters
         if self._steps > MAX_STEPS or self._produced > MAX_PRODUCED:
             self.issues.add("fact_limit")
@@ -128,22 +130,29 @@ class Ledger:
             self.issues.add("fact_limit")
             words = words[:MAX_WORDS]
         self.step(sum(map(len, words)))
-        draft = Draft(
-            id=self.first_id + len(self.drafts),
-            parent=site.parent,
-            context=site.context,
-            wrappers=site.wrappers,
-            where=site.where,
-            pipeline=site.pipeline,
-            position=site.position,
-            program=program,
-            executable=words[0].replace("\\", "/"),
-            argv=words,
-            cwd=cwd,
+        number = self.first_id + len(self.drafts)
+        draft = self.drafts[number] = Draft(
+            number,
+            site.parent,
+            site.context,
+            site.wrappers,
+            site.where,
+            site.pipeline,
+            site.position,
+            program,
+            words[0].replace("\\", "/"),
+            words,
         )
-        self.drafts[draft.id] = draft
-        self.nested = max(self.nested, len(site.wrappers))
+        draft.cwd = cwd
+        if len(site.wrappers) > self.nested:
+            self.nested = len(site.wrappers)
         return draft
+
+    def since(self, count: int) -> list[Draft]:
+        """Return the commands taken in after the first ``count``."""
+        return [
+            self.drafts[number] for number in range(self.first_id + count, self.first_id + len(self.drafts))
+        ]
 
     def feed(self, sources: Iterable[int], reader: Draft) -> None:
         """Take note that the output of some commands becomes a word, or the input, of another one."""

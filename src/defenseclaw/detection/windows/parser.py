@@ -40,34 +40,72 @@ from defenseclaw.detection.windows.syntax import (
 SINGLE: Final = "'\u2018\u2019\u201a\u201b"
 DOUBLE: Final = '"\u201c\u201d\u201e'
 DASHES: Final = "-\u2013\u2014\u2015"
-_BLANK: Final = re.compile(r"(?:[ \t\f\v\u00a0]|`\r?\n)*")
-_SPACE: Final = re.compile(r"(?:[\s;\u00a0]|`\r?\n)*")
-_NAME: Final = re.compile(
-    r"(?:(?:env|global|script|local|private|using|variable|function|alias):)?[\w?]+", re.I
-)
+_COMMENT: Final = r"<#(?:[^#]|#(?!>))*+(?:#>|\Z)"
+_BLANK: Final = re.compile(rf"(?:[ \t\f\v\u00a0]++|`\r?\n|{_COMMENT})*+").match
+_SPACE: Final = re.compile(rf"(?:[\s;\u00a0]++|`\r?\n|#[^\n]*+|{_COMMENT})*+").match
+_SCOPED: Final = r"(?:(?:env|global|script|local|private|using|variable|function|alias):)?[\w?]+"
+_NAME: Final = re.compile(_SCOPED, re.I)
+_SCOPES: Final = ("global:", "script:", "local:", "private:", "using:", "variable:")
 _MAY_SKIP: Final = frozenset(" \t\f\v\u00a0`<")
+_NO_SPACE: Final = frozenset(map(chr, range(0x21, 0x7F))) - frozenset("`;#<")
 _MAY_REDIRECT: Final = frozenset("123456*>")
 _SPECIAL: Final = frozenset("$?^")
 _MEMBER: Final = re.compile(r"[A-Za-z_]\w*")
+_POSTFIX_START: Final = frozenset(":.?[+-")
 _TYPE: Final = re.compile(r"\[\s{0,16}([A-Za-z_][\w.+,` ]{0,128}(?:\[[\w.,\[\] ]{0,128}\])?)\s{0,16}\]")
 _NUMBER: Final = re.compile(r"0[xX][0-9a-fA-F]+|\d+(?:\.(?!\.)\d+)?(?:[eE][+-]?\d+)?(?:[kmgtKMGT][bB])?")
+_VALUE_START: Final = frozenset("$([{'\"@!+" + SINGLE + DOUBLE + DASHES)
 _ASSIGN: Final = re.compile(r"(?:\?\?|[-+*/%])?=(?!=)")
+_JOINTS: Final = frozenset("|&")
+_MAY_ASSIGN: Final = frozenset("=?-+*/%")
 _REDIRECT: Final = re.compile(r"([1-6*]?)>(>?)(?:&([12]))?")
+_COMMAND_END: Final = frozenset("\r\n;|&)}")
+_STATEMENT_END: Final = frozenset(("", *"\r\n;)}"))
+_NO_RUN: Final = _COMMAND_END | frozenset("$'\"({#@>`,")
+_MAY_STAND_ALONE: Final = frozenset("$'\"0123456789")
 _WORD_END: Final = frozenset(" \t\r\n\f\v\u00a0;|&(){}<>,")
+_BARE_OPERAND: Final = re.compile(r"[^ \t\r\n\f\v\u00a0;|&(){}<>,\]=]*").match
+_FUNCTION_NAME: Final = re.compile(r"[^ \t\r\n({]*").match
+_KEY: Final = re.compile(r"([A-Za-z]\w*)[ \t]*(?==)").match
+_VERBATIM: Final = re.compile(r"[^\r\n|]*").match
 _PLAIN: Final = re.compile(r"[\w./\\:=+*?~^%@!\[\]-]+")
+_RUN_WORDS: Final = (
+    # Words without anything to expand, and no list of them: what follows the blanks is no comma.
+    r"(?:(?!--%)[\w./\\:=+*?~^%!\[\]-][\w./\\:=+*?~^%@!\[\]-]*+"
+    r"(?:[ \t]++(?![,`<\f\v\u00a0])|(?=[\r\n;|&)}]|\Z)))++"
+)
+_RUN: Final = re.compile(_RUN_WORDS).match
+_GIVEN: Final = re.compile(r"[ \t]-[A-Za-z]+:").search
+_ALONE: Final = (
+    rf"(?:\$({_SCOPED})((?:\.[A-Za-z_][A-Za-z0-9_]*+)*+)|'[^{SINGLE}]*+'|\"[^`${DOUBLE}]*+\"|([0-9]++))"
+)
+_SETS: Final = re.compile(rf"\$({_SCOPED})[ \t]*=(?!=)", re.I).match
+_LONE_WORD: Final = re.compile(rf"{_ALONE}(?=[ \t\r\n;|&)}}]|\Z)", re.I).match
+_LONE_OPERAND: Final = re.compile(rf"{_ALONE}(?=[ \t\r\n;|&)}},\]=]|\Z)", re.I).match
 _QUOTED: Final = re.compile(f"[^`${DOUBLE}]+")
 _QUOTE: Final = re.compile(f"[{SINGLE}]")
 _OPERATOR: Final = re.compile(r"[A-Za-z]+")
-_KEYWORD: Final = re.compile(r"[A-Za-z]+(?![\w.:\\/*?-])")
+_KEYWORD: Final = re.compile(r"[A-Za-z]+(?![\w.:\\/*?-])").match
 _HERE_START: Final = re.compile(r"@([\"'\u2018-\u201e])[ \t]*\r?\n")
 _ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
 _JUMPS: Final = frozenset({"return", "throw", "exit"})
 _SKIPPED: Final = frozenset({"else", "do", "try", "finally", "begin", "process", "end", "default", "clean"})
 _CONDITIONS: Final = frozenset({"if", "elseif", "while", "until", "switch", "for", "param"})
+_KEYWORDS: Final = frozenset(
+    {"break", "continue", "foreach", "function", "filter", "workflow", "catch", "trap"}
+    | _JUMPS
+    | _SKIPPED
+    | _CONDITIONS
+)
+_STATEMENT: Final = re.compile(
+    rf"(?!(?:(?i:{'|'.join(sorted(_KEYWORDS))}))(?![\w.:\\/*?-])){_RUN_WORDS}"
+).match
 _LEVELS: Final = {
     ",": 9, "..": 8, "f": 7, "*": 6, "/": 6, "%": 6, "+": 5, "-": 5,
     "and": 2, "or": 2, "xor": 2, "??": 2, "?": 1,
 }  # fmt: skip
+_NO_OPERATOR: Final = ("", 0, 0)
+_MAY_OPERATE: Final = frozenset(",+*/%.?" + DASHES)
 _COMPARISONS: Final = frozenset(
     [
         "eq",
@@ -130,9 +168,9 @@ class Parser:
         text = self.text
         while True:
             self._skip_space()
-            if self.at >= len(text) or text[self.at] in ")}":
+            if self.at >= len(text) or (char := text[self.at]) in ")}":
                 return out
-            if text[self.at] in "&|" and text[self.at : self.at + 2] in ("&&", "||"):
+            if char in "&|" and text[self.at : self.at + 2] in ("&&", "||"):
                 self.at += 2
                 continue
             before = self.at
@@ -143,44 +181,45 @@ class Parser:
                 return out
 
     def _skip_space(self) -> None:
-        text = self.text
-        while True:
-            self.at = _SPACE.match(text, self.at).end()  # type: ignore[union-attr]
-            if text.startswith("#", self.at):
-                self._skip_line()
-            elif text.startswith("<#", self.at):
-                self._skip_comment()
-            else:
-                return
+        text, at = self.text, self.at
+        if at < len(text) and text[at] not in _NO_SPACE:
+            self.at = _SPACE(text, at).end()  # type: ignore[union-attr]
 
     def _skip_blank(self) -> None:
-        text = self.text
-        if self.at < len(text) and text[self.at] not in _MAY_SKIP:
-            return
-        while True:
-            self.at = _BLANK.match(text, self.at).end()  # type: ignore[union-attr]
-            if text.startswith("<#", self.at):
-                self._skip_comment()
-            else:
-                return
+        text, at = self.text, self.at
+        if at < len(text) and text[at] in _MAY_SKIP:
+            self.at = _BLANK(text, at).end()  # type: ignore[union-attr]
 
     def _skip_line(self) -> None:
         end = self.text.find("\n", self.at)
         self.at = len(self.text) if end < 0 else end
 
-    def _skip_comment(self) -> None:
-        end = self.text.find("#>", self.at + 2)
-        self.at = len(self.text) if end < 0 else end + 2
-
     def _statement(self) -> list[Statement]:
-        found = _KEYWORD.match(self.text, self.at)
-        if found is not None:
-            parsed = self._keyword(found[0].lower(), found.end())
-            if parsed is not None:
-                return parsed
-        if self.text.startswith("{", self.at):
+        text, at = self.text, self.at
+        char = text[at]
+        if char == "$":
+            sets = _SETS(text, at)
+            if sets is not None:
+                self.at = sets.end()
+                return [self._assigned(_named(sets[1]), "=")]
+        elif char == "{":
             return [Inline(self._block())]
+        elif char.isalpha():
+            run = _STATEMENT(text, at)
+            if run is not None and text[run.end() : run.end() + 1] in _STATEMENT_END:
+                return [Pipeline([Invocation(*self._literal_words(run))])]
+            found = _KEYWORD(text, at)
+            if found is not None and (word := found[0].lower()) in _KEYWORDS:
+                parsed = self._keyword(word, found.end())
+                if parsed is not None:
+                    return parsed
         return [self._pipeline()]
+
+    def _literal_words(self, run: re.Match[str]) -> tuple[list[Node | str], list[str]]:
+        """Take in words without anything to expand: all of them, and again if they stay as they are."""
+        self.at = run.end()
+        words = run[0].split()
+        return [*words], words if ":" not in run[0] or _GIVEN(run[0]) is None else []
 
     def _keyword(self, word: str, end: int) -> list[Statement] | None:
         start = self.at
@@ -238,10 +277,9 @@ class Parser:
 
     def _function(self) -> list[Statement]:
         self._skip_blank()
-        start = self.at
-        while self.at < len(self.text) and self.text[self.at] not in " \t\r\n({":
-            self.at += 1
-        name = self.text[start : self.at].lower()
+        found = _FUNCTION_NAME(self.text, self.at)
+        self.at = found.end()  # type: ignore[union-attr]
+        name = found[0].lower()  # type: ignore[index]
         self._skip_space()
         taken: tuple[Statement, ...] = ()
         if self.text.startswith("(", self.at):
@@ -255,37 +293,47 @@ class Parser:
     def _at_end(self) -> bool:
         return self.at >= len(self.text) or self.text[self.at] in "\r\n;)}|&"
 
+    def _taken(self, found: re.Match[str]) -> Node:
+        """Take in a variable, its members, a text in quotes without anything to expand, or a number."""
+        self.at = found.end()
+        if found.lastindex is None:
+            return Text((found[0][1:-1],))
+        if found.lastindex == 3:
+            return Text((found[3],), bare=True)
+        value: Node = _named(found[1])
+        for name in found[2].split(".")[1:]:
+            value = Member(value, name.lower())
+        return value
+
     def _pipeline(self) -> Statement:
         out = Pipeline()
-        while True:
-            self._skip_space() if out.stages else self._skip_blank()
-            if self.at >= len(self.text):
-                return out
+        text = self.text
+        self._skip_blank()
+        while self.at < len(text):
             if self._is_value():
                 value = self._expression(0)
                 assigned = self._assignment(value) if not out.stages else None
                 if assigned is not None:
                     return assigned
                 out.stages.append(value)
-                self._skip_blank()
                 while (redirection := self._redirection()) is not None:
                     out.redirections.append(redirection)
                     self._skip_blank()
             else:
                 out.stages.append(self._command())
-            self._skip_blank()
-            if self.text.startswith("|", self.at) and not self.text.startswith("||", self.at):
-                self.at += 1
-                continue
-            if self.text.startswith("&", self.at) and not self.text.startswith("&&", self.at):
-                self.at += 1
-            return out
+                self._skip_blank()
+            char = text[self.at : self.at + 1]
+            if char not in _JOINTS or text[self.at : self.at + 2] in ("||", "&&"):
+                return out
+            self.at += 1
+            if char == "&":
+                return out
+            self._skip_space()
+        return out
 
     def _is_value(self) -> bool:
         char = self.text[self.at]
-        if char in "$([{'\"@!" or char in SINGLE or char in DOUBLE:
-            return True
-        if char in DASHES or char == "+":
+        if char in _VALUE_START:
             return True
         return (
             char.isdigit()
@@ -294,18 +342,23 @@ class Parser:
         )
 
     def _assignment(self, target: Node) -> Statement | None:
-        self._skip_blank()
+        if self.text[self.at : self.at + 1] not in _MAY_ASSIGN:
+            return None
         found = _ASSIGN.match(self.text, self.at)
         if found is None:
             return None
         self.at = found.end()
+        return self._assigned(target, found[0])
+
+    def _assigned(self, target: Node, operator: str) -> Statement:
+        """Parse what follows the operator of an assignment."""
         self._skip_space()
         if self.at >= len(self.text):
-            return Assignment(target, found[0], Inline(Block((), self.at, self.at)))
+            return Assignment(target, operator, Inline(Block((), self.at, self.at)))
         value = [self._pipeline()] if self.text[self.at] == "{" else self._statement()
         if len(value) == 1:
-            return Assignment(target, found[0], value[0])
-        return Assignment(target, found[0], Inline(Block(tuple(value), self.at, self.at)))
+            return Assignment(target, operator, value[0])
+        return Assignment(target, operator, Inline(Block(tuple(value), self.at, self.at)))
 
     # ---- commands -----------------------------------------------------------------------------------
 
@@ -313,13 +366,18 @@ class Parser:
         out = Invocation()
         text = self.text
         if text[self.at] == "&" or (text[self.at] == "." and text[self.at + 1 : self.at + 2] in _DOT_ENDS):
-            out.operator = text[self.at]
             self.at += 1
-            self._skip_blank()
         while self.at < len(text):
             self._skip_blank()
-            if self.at >= len(text) or text[self.at] in "\r\n;|&)}":
-                break
+            if self.at < len(text) and text[self.at] not in _NO_RUN:
+                run = _RUN(text, self.at)
+                if run is not None:
+                    words, literal = self._literal_words(run)
+                    out.literal = literal if not out.words else []
+                    out.words += words
+            if self.at >= len(text) or text[self.at] in _COMMAND_END:
+                return out
+            out.literal = []
             if text[self.at] == "#":
                 self._skip_line()
                 break
@@ -342,11 +400,9 @@ class Parser:
         """Take in ``, more`` after a word."""
         items = [word]
         while True:
-            start = self.at
             self._skip_blank()
             if not self.text.startswith(",", self.at):
-                self.at = start
-                return items[0] if len(items) == 1 else List(tuple(items))
+                return word if len(items) == 1 else List(tuple(items))
             self.at += 1
             self._skip_space()
             before = self.at
@@ -357,11 +413,9 @@ class Parser:
                 return List(tuple(items))
 
     def _verbatim(self, out: Invocation) -> None:
-        self.at += 3
-        start = self.at
-        while self.at < len(self.text) and self.text[self.at] not in "\r\n|":
-            self.at += 1
-        out.words += [Text((word,), bare=True) for word in self.text[start : self.at].split()]
+        found = _VERBATIM(self.text, self.at + 3)
+        self.at = found.end()  # type: ignore[union-attr]
+        out.words += found[0].split()  # type: ignore[index]
 
     def _redirection(self) -> Redirection | None:
         if self.text[self.at : self.at + 1] not in _MAY_REDIRECT:
@@ -390,7 +444,8 @@ class Parser:
             special = self._at_sign()
             if special is not None:
                 return special
-        return self._text_word()
+        alone = _LONE_WORD(text, self.at) if char in _MAY_STAND_ALONE else None
+        return self._text_word() if alone is None else self._taken(alone)
 
     def _text_word(self) -> Node:
         text = self.text
@@ -486,8 +541,10 @@ class Parser:
     def _operator(self) -> tuple[str, int, int]:
         text, at = self.text, self.at
         if at >= len(text):
-            return "", 0, 0
+            return _NO_OPERATOR
         char = text[at]
+        if char not in _MAY_OPERATE:
+            return _NO_OPERATOR
         if char in DASHES:
             found = _OPERATOR.match(text, at + 1)
             if found is not None:
@@ -499,18 +556,23 @@ class Parser:
                     return plain, _COMPARES, found.end() - at
                 if plain in _LEVELS:
                     return plain, _LEVELS[plain], found.end() - at
-                return "", 0, 0
+                return _NO_OPERATOR
             if text[at + 1 : at + 2] in ("-", "="):
-                return "", 0, 0
+                return _NO_OPERATOR
             return "-", _LEVELS["-"], 1
         pair = text[at : at + 2]
         if pair in ("..", "??"):
-            return (pair, _LEVELS[pair], 2) if text[at + 2 : at + 3] != "=" else ("", 0, 0)
+            return (pair, _LEVELS[pair], 2) if text[at + 2 : at + 3] != "=" else _NO_OPERATOR
         if char in ",+*/%" and text[at + 1 : at + 2] != "=" and pair != "++":
             return char, _LEVELS[char], 1
-        return ("?", 1, 1) if pair == "? " else ("", 0, 0)
+        return ("?", 1, 1) if pair == "? " else _NO_OPERATOR
 
     def _unary(self) -> Node:
+        self._skip_blank()
+        if self.text[self.at : self.at + 1] in _MAY_STAND_ALONE:
+            alone = _LONE_OPERAND(self.text, self.at)
+            if alone is not None:
+                return self._taken(alone)
         if self.depth >= MAX_DEPTH:
             self.issues.add("depth_limit")
             self.at = len(self.text)
@@ -588,8 +650,7 @@ class Parser:
             self.at = number.end()
             return Text((number[0],), bare=True)
         start = self.at
-        while self.at < len(text) and text[self.at] not in _WORD_END and text[self.at] not in "]=":
-            self.at += 1
+        self.at = _BARE_OPERAND(text, start).end()  # type: ignore[union-attr]
         if self.at == start and self.at < len(text) and text[self.at] not in ")}]":
             self.at += 1
         return Text((text[start : self.at],), bare=True)
@@ -597,6 +658,8 @@ class Parser:
     def _postfix(self, value: Node) -> Node:
         text = self.text
         while self.at < len(text):
+            if text[self.at] not in _POSTFIX_START:
+                return value
             if text.startswith("::", self.at):
                 self.at += 2
                 value = self._member(value)
@@ -629,11 +692,11 @@ class Parser:
         found = _MEMBER.match(text, self.at)
         if found is not None:
             self.at = found.end()
-            name: Node = Text((found[0],))
+            name: Node | str = found[0].lower()
         elif self.at < len(text):
             name = self._primary()
         else:
-            name = Text(())
+            name = ""
         if not text.startswith("(", self.at):
             return Member(target, name)
         self.at += 1
@@ -740,8 +803,13 @@ class Parser:
                 self.at += 1
                 return Table(tuple(items))
             before = self.at
-            key = self._unary()
-            self._skip_space()
+            named = _KEY(text, before)
+            if named is not None:
+                self.at = named.end()
+                key: Node = Text((named[1],), bare=True)
+            else:
+                key = self._unary()
+                self._skip_space()
             if text.startswith("=", self.at):
                 self.at += 1
                 self._skip_space()
@@ -830,15 +898,21 @@ class Parser:
         found = _NAME.match(self.text, self.at + 1)
         if found is not None:
             self.at = found.end()
-            name = found[0].lower()
-            for scope in ("global:", "script:", "local:", "private:", "using:", "variable:"):
-                name = name.removeprefix(scope)
-            return Variable(name)
+            return _named(found[0])
         if self.text[self.at + 1 : self.at + 2] in _SPECIAL and self.at + 1 < len(self.text):
             self.at += 2
             return Variable(self.text[self.at - 1])
         self.at += 1
         return None
+
+
+def _named(written: str) -> Variable:
+    """Return the variable of a name, but for its scope."""
+    name = written.lower()
+    if ":" in name:
+        for scope in _SCOPES:
+            name = name.removeprefix(scope)
+    return Variable(name)
 
 
 def _parameters(group: Group) -> Parameters:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from defenseclaw.detection.facts import UNKNOWN, Redirect
 from defenseclaw.detection.shell.environment import OWN
@@ -51,11 +52,17 @@ from defenseclaw.detection.windows.syntax import (
 )
 from defenseclaw.detection.windows.values import NOTHING, Closure, Data, Instance, Value, text_of
 
-_CONSTANTS: Final[dict[str, Data]] = {"true": 1, "false": 0, "null": None}
+_CONSTANTS: Final[dict[str, Value]] = {"true": Value(1), "false": Value(0), "null": Value(None)}
+_PRESET: Final[dict[str, Value]] = {
+    **{name: Value(text) for name, text in SHELL_VARIABLES.items()},
+    **{f"env:{name}": Value(text) for name, text in SYSTEM_VARIABLES.items()},
+}
+_SHAPELESS: Final = Value(UNKNOWN)
 _SEPARATE: Final = frozenset({"invoke-expression", "foreach-object", "where-object"})
 _PASSING: Final = frozenset(
     {"where-object", "select-object", "sort-object", "out-string", "tee-object", "get-unique", "out-default"}
 )
+_NO_ORIGINS: Final[frozenset[int]] = frozenset()
 _READ_AS_TEXT: Final = frozenset({"powershell", "pwsh"})
 """Programs that get the text of a block."""
 _SOCKETS: Final = ("sockets.tcpclient", "sockets.udpclient", "sockets.socket")
@@ -68,14 +75,13 @@ class PowerShell:
         self.ledger = ledger
         self.cwd = cwd
         self.home = home
-        self.variables: dict[str, Value] = {name: Value(text) for name, text in SHELL_VARIABLES.items()}
-        environment = {**SYSTEM_VARIABLES, **home_variables(home)}
-        self.variables |= {f"env:{name}": Value(text) for name, text in environment.items()}
+        self.variables = _PRESET.copy()
+        self.variables |= {f"env:{name}": Value(text) for name, text in home_variables(home).items()}
         self.variables |= {"home": Value(home or UNKNOWN), "pwd": Value(cwd or UNKNOWN)}
         self.functions: dict[str, Closure] = {}
         self.aliases: dict[str, str] = {}
         self._source = ""
-        self._calls: tuple[str, ...] = ()
+        self._calls: tuple[Closure, ...] = ()
 
     def run_source(self, text: str, site: Site) -> Value:
         """Evaluate source and return what it puts out."""
@@ -102,17 +108,18 @@ class PowerShell:
 
     def run(self, script: Script, site: Site) -> Value:
         """Evaluate statements and return what they put out together."""
+        if len(script) == 1:
+            return self._statement(script[0], site)
         out: list[Data] = []
         origins: set[int] = set()
         for statement in script:
             value = self._statement(statement, site)
-            origins |= value.origins
+            if value.origins:
+                origins |= value.origins
             if value.data is not None:
                 out.append(value.data)
-        if not out:
-            return Value(None, frozenset(origins))
-        if len(out) == 1:
-            return Value(out[0], frozenset(origins))
+        if len(out) <= 1:
+            return Value(out[0] if out else None, frozenset(origins))
         flat = [item for each in out for item in values.items_of(each)]
         return Value(flat if len(flat) <= MAX_ITEMS else UNKNOWN, frozenset(origins))
 
@@ -200,7 +207,8 @@ class PowerShell:
                 self.ledger.step(len(joined))
             value = Value(joined, old.origins | value.origins)
         self.variables[target.name] = value
-        self.set_environment(target.name, text_of(value.data), site)
+        if target.name.startswith("env:"):
+            self.set_environment(target.name, text_of(value.data), site)
 
     def set_environment(self, name: str, value: str, site: Site) -> None:
         """Take in a variable of the environment that is ours as a command that sets it."""
@@ -210,23 +218,19 @@ class PowerShell:
 
     def _pipeline(self, pipeline: Pipeline, site: Site) -> Value:
         stages = pipeline.stages
-        if len(stages) == 1 and not isinstance(stages[0], Invocation):
-            value = self.value(stages[0], site)
+        if len(stages) == 1:
+            only = stages[0]
+            if isinstance(only, Invocation):
+                return self._invoke(only, site, None)
+            value = self.value(only, site)
             if pipeline.redirections:
                 self._write(value, pipeline.redirections, site)
                 return NOTHING
             return value
-        number = site.pipeline
-        place = site.position
-        if len(stages) > 1:
-            number, place = self.ledger.pipeline(), 0
+        number = self.ledger.pipeline() if stages else site.pipeline
         current: Value | None = None
         for at, stage in enumerate(stages):
-            here = (
-                Site(site.parent, site.context, site.wrappers, site.where, site.depth, number, place + at)
-                if len(stages) > 1
-                else site
-            )
+            here = Site(site.parent, site.context, site.wrappers, site.where, site.depth, number, at)
             if isinstance(stage, Invocation):
                 current = self._invoke(stage, here, current)
             else:
@@ -239,7 +243,7 @@ class PowerShell:
         self.ledger.outputs[draft.id] = text_of(value.data)
         self.ledger.feed(value.origins, draft)
 
-    def _redirects(self, redirections: list[Redirection], site: Site) -> tuple[Redirect, ...]:
+    def _redirects(self, redirections: Sequence[Redirection], site: Site) -> tuple[Redirect, ...]:
         out = []
         for each in redirections:
             if each.target is None:
@@ -264,18 +268,41 @@ class PowerShell:
         """Evaluate one command: its words, then what it runs."""
         if not invocation.words:
             return NOTHING
-        head = self.value(invocation.words[0], site)
+        first = invocation.words[0]
+        if isinstance(first, str):
+            if invocation.literal and not self.functions:
+                program = self.resolve(first, invocation.literal[1:])
+                if program not in _SPECIAL:
+                    return self._literal(program, invocation, site, piped)
+            words = self._words(invocation.words[1:], site)
+            return self.command(first, words, site, piped, redirections=invocation.redirections)
+        head = self.value(first, site)
         name = head.data
         if isinstance(name, list) and len(name) == 1:
             name = name[0]
         if isinstance(name, Instance) and name.kind == "scriptblock":
             return self._run_text(text_of(name.made_of[0]), head.origins, site, piped)
         if isinstance(name, Closure):
-            words = [self.value(word, site) for word in invocation.words[1:]]
+            words = [
+                Value(word) if isinstance(word, str) else self.value(word, site)
+                for word in invocation.words[1:]
+            ]
             return self._call(name, words, site, piped)
         words = self._words(invocation.words[1:], site)
         written = text_of(name) or UNKNOWN
         return self.command(written, words, site, piped, head.origins, invocation.redirections)
+
+    def _literal(self, program: str, invocation: Invocation, site: Site, piped: Value | None) -> Value:
+        """Take in a command none of whose words need to be evaluated."""
+        texts = _plain_parameters(invocation.literal)
+        if piped is not None:
+            texts = [*texts, *self._piped_paths(program, piped)]
+        draft = self.ledger.add(site, program, texts, self.cwd)
+        if invocation.redirections:
+            draft.redirects = self._redirects(invocation.redirections, site)
+        if piped is not None:
+            self._take_in(draft, piped)
+        return _put_out(draft, piped)
 
     def command(
         self,
@@ -289,24 +316,28 @@ class PowerShell:
         """Take in a command by its name and its words."""
         texts = [text_of(each.data) for each in words]
         program = self.resolve(written, texts)
-        function = self.functions.get(written.lower())
-        if function is not None and written.lower() not in self._calls:
-            before, self._calls = self._calls, (*self._calls, written.lower())
-            try:
-                return self._call(function, words, site, piped)
-            finally:
-                self._calls = before
+        if self.functions:
+            function = self.functions.get(written.lower())
+            # What was defined anew under the same name since is another function.
+            if function is not None and not any(each is function for each in self._calls):
+                before, self._calls = self._calls, (*self._calls, function)
+                try:
+                    return self._call(function, words, site, piped)
+                finally:
+                    self._calls = before
         blocks = [each.data for each in words if isinstance(each.data, Closure)]
-        if program in _SEPARATE and blocks:
+        if blocks and program in _SEPARATE:
             texts = [
                 text for text, each in zip(texts, words, strict=True) if not isinstance(each.data, Closure)
             ]
-        texts = [*_plain_parameters(texts), *self._piped_paths(program, texts, piped)]
+        texts = _plain_parameters(texts)
+        if piped is not None:
+            texts = [*texts, *self._piped_paths(program, piped)]
         draft = self.ledger.add(site, program, (written, *texts), self.cwd)
-        draft.redirects = self._redirects(list(redirections), site)
-        self.ledger.feed(origins, draft)
-        for each in words:
-            self.ledger.feed(each.origins, draft)
+        if redirections:
+            draft.redirects = self._redirects(redirections, site)
+        for sources in (origins, *[each.origins for each in words if each.origins]):
+            self.ledger.feed(sources, draft)
         if piped is not None:
             self._take_in(draft, piped)
         special = _SPECIAL.get(program)
@@ -314,18 +345,21 @@ class PowerShell:
             return special(self, draft, words, site, piped)
         for block in blocks if program not in _READ_AS_TEXT else ():
             self._run_block(block, draft, site)
-        passed = piped.data if piped is not None and program in _PASSING else UNKNOWN
-        return Value(passed, frozenset({draft.id}))
+        return _put_out(draft, piped)
 
     def resolve(self, written: str, texts: Sequence[str]) -> str:
         """Return the program a name stands for: a cmdlet for an alias, else its lower-case base name."""
-        name = written.replace("\\", "/").rpartition("/")[2].lower()
-        if UNKNOWN in name:
-            return ""
-        if name.endswith((".exe", ".com")):
-            name = name[:-4]
-        if "microsoft.powershell" in written.lower() and "\\" in written:
+        name = written.lower()
+        if name in CMDLETS and not self.aliases:
             return name
+        if not name.isalpha():
+            name = name.replace("\\", "/").rpartition("/")[2]
+            if UNKNOWN in name:
+                return ""
+            if name.endswith((".exe", ".com")):
+                name = name[:-4]
+            if "\\" in written and "microsoft.powershell" in written.lower():
+                return name
         if name in self.aliases:
             return self.resolve(self.aliases[name], texts) if self.aliases[name] != name else name
         if "/" in written or "\\" in written:
@@ -347,26 +381,31 @@ class PowerShell:
             self.ledger.stdin[draft.id] = text
         self.ledger.feed(piped.origins, draft)
 
-    def _piped_paths(self, program: str, texts: list[str], piped: Value | None) -> list[str]:
+    def _piped_paths(self, program: str, piped: Value) -> list[str]:
         """Return the paths that a listing hands on to a command that has none of its own."""
-        if piped is None or program not in _TAKES_PATHS:
+        if program not in _TAKES_PATHS:
             return []
         return [text_of(each) for each in values.items_of(piped.data) if isinstance(each, Instance)][
             :MAX_TURNS
         ]
 
-    def _words(self, nodes: Sequence[Node], site: Site) -> list[Value]:
+    def _words(self, nodes: Sequence[Node | str], site: Site) -> list[Value]:
         out: list[Value] = []
+        self.ledger.step(steps=len(nodes))
         for node in nodes:
+            if isinstance(node, str):
+                if ":" in node and node[0] == "-":
+                    out += _parameter(node, _NO_ORIGINS)
+                else:
+                    out.append(Value(node))
+                continue
             if isinstance(node, Variable) and node.splat:
                 out += self._splat(node.name)
                 continue
             value = self.value(node, site)
             if isinstance(node, Text) and node.bare and isinstance(value.data, str) and value.data[:1] == "-":
-                name, colon, given = value.data.partition(":")
-                if colon and not _is_url_option(name):
-                    out += [Value(name), Value(given, value.origins)] if given else [Value(value.data)]
-                    continue
+                out += _parameter(value.data, value.origins)
+                continue
             if isinstance(value.data, list):
                 out += [Value(item, value.origins) for item in value.data] or [Value("")]
             else:
@@ -435,17 +474,17 @@ class PowerShell:
     def value(self, node: Node, site: Site) -> Value:
         """Evaluate an expression."""
         self.ledger.step()
+        if isinstance(node, Text) and len(node.parts) == 1 and isinstance(node.parts[0], str):
+            return Value(node.parts[0])
         evaluate: Callable[[PowerShell, Node, Site], Value] = _EVALUATORS[type(node)]
         found = evaluate(self, node, site)
-        if isinstance(found.data, list | bytes) and not isinstance(node, Variable):
+        if isinstance(found.data, (list, bytes)) and not isinstance(node, Variable):
             self.ledger.step(len(found.data))
         return found
 
     def _text(self, node: Text, site: Site) -> Value:
-        if len(node.parts) == 1 and isinstance(node.parts[0], str):
-            return Value(node.parts[0])
         pieces: list[str] = []
-        origins: set[int] = set()
+        origins = _NO_ORIGINS
         for part in node.parts:
             if isinstance(part, str):
                 pieces.append(part)
@@ -457,12 +496,11 @@ class PowerShell:
         if len(text) > MAX_TEXT:
             text = UNKNOWN
         self.ledger.step(len(text))
-        return Value(text, frozenset(origins))
+        return Value(text, origins)
 
     def _variable(self, node: Variable, _: Site) -> Value:
-        if node.name in _CONSTANTS:
-            return Value(_CONSTANTS[node.name])
-        return self.variables.get(node.name, Value(UNKNOWN))
+        name = node.name
+        return _CONSTANTS.get(name) or self.variables.get(name, _SHAPELESS)
 
     def _group(self, node: Group, site: Site) -> Value:
         inner = Site(site.parent, site.context, site.wrappers, site.where, site.depth + 1)
@@ -497,7 +535,9 @@ class PowerShell:
 
     def _member(self, node: Member, site: Site) -> Value:
         target = self.value(node.target, site)
-        name = text_of(self.value(node.name, site).data).lower()
+        name = node.name
+        if not isinstance(name, str):
+            name = text_of(self.value(name, site).data).lower()
         if node.arguments is None:
             return self._property(target, name)
         arguments = [self.value(each, site) for each in node.arguments]
@@ -933,6 +973,8 @@ _ITEM_PARAMETERS: Final = (
 
 def _plain_parameters(texts: list[str]) -> list[str]:
     """Leave out switches that are switched off, and the values of those that are switched on."""
+    if _TRUTHS.isdisjoint(map(str.lower, texts)):
+        return texts
     out: list[str] = []
     skip = False
     for at, text in enumerate(texts):
@@ -940,11 +982,7 @@ def _plain_parameters(texts: list[str]) -> list[str]:
             skip = False
             continue
         following = texts[at + 1].lower() if at + 1 < len(texts) else ""
-        if (
-            text[:1] == "-"
-            and text.lower().rstrip(":") in _SWITCHES
-            and following in ("0", "1", "true", "false")
-        ):
+        if text[:1] == "-" and text.lower().rstrip(":") in _SWITCHES and following in _TRUTHS:
             skip = True
             if following in ("0", "false"):
                 continue
@@ -952,6 +990,7 @@ def _plain_parameters(texts: list[str]) -> list[str]:
     return out
 
 
+_TRUTHS: Final = frozenset({"0", "1", "true", "false"})
 _SWITCHES: Final = frozenset(
     f"-{name[:length]}"
     for name in ("recurse", "force", "whatif", "confirm")
@@ -959,8 +998,18 @@ _SWITCHES: Final = frozenset(
 )
 
 
-def _is_url_option(name: str) -> bool:
-    return len(name) > 32 or not name[1:].isalpha()
+def _put_out(draft: Draft, piped: Value | None) -> Value:
+    """Return what a command puts out: what it was given, or nothing that is known."""
+    passed = piped.data if piped is not None and draft.program in _PASSING else UNKNOWN
+    return Value(passed, frozenset((draft.id,)))
+
+
+def _parameter(text: str, origins: frozenset[int]) -> list[Value]:
+    """Return ``-name:value`` as two words, any other text as it is."""
+    name, colon, given = text.partition(":")
+    if not colon or len(name) > 32 or not name[1:].isalpha():
+        return [Value(text, origins)]
+    return [Value(name), Value(given, origins)] if given else [Value(text)]
 
 
 def _lines(data: Data) -> str:

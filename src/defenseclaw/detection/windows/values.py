@@ -11,16 +11,16 @@ import re
 import zlib
 from base64 import b64decode
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
+
+from msgspec import Struct
 
 from defenseclaw.detection.facts import UNKNOWN
 from defenseclaw.detection.windows.bounds import MAX_DECODED, MAX_ITEMS, MAX_TEXT
 from defenseclaw.detection.windows.syntax import Block
 
 
-@dataclass(frozen=True, slots=True)
-class Closure:
+class Closure(Struct, frozen=True, gc=False):
     """A script block, and the source it stands in."""
 
     block: Block
@@ -32,8 +32,7 @@ class Closure:
         return self.whole[self.block.start : self.block.end][:MAX_TEXT]
 
 
-@dataclass(frozen=True, slots=True)
-class Instance:
+class Instance(Struct, frozen=True, gc=False):
     """An object that is only known by its class and what it was made from."""
 
     kind: str
@@ -44,7 +43,7 @@ class Instance:
 Data: TypeAlias = "str | int | bytes | list[Data] | Closure | Instance | None"
 
 
-class Value(NamedTuple):
+class Value(Struct, frozen=True, gc=False):
     """Data, and the commands whose output it holds."""
 
     data: Data = None

@@ -7,47 +7,22 @@ from typing import Final
 
 from defenseclaw.detection.programs.base import Act, Describe, is_stand_in_device
 from defenseclaw.detection.programs.losses.calls import apply, calls, is_preview, options_of
+from defenseclaw.detection.shell import finders
 
-_SELECTS: Final = frozenset(
-    {
-        "-name",
-        "-iname",
-        "-path",
-        "-ipath",
-        "-wholename",
-        "-iwholename",
-        "-regex",
-        "-iregex",
-        "-mtime",
-        "-mmin",
-        "-ctime",
-        "-cmin",
-        "-atime",
-        "-amin",
-        "-newer",
-        "-newermt",
-        "-size",
-        "-empty",
-        "-user",
-        "-uid",
-        "-group",
-        "-gid",
-        "-nouser",
-        "-nogroup",
-        "-perm",
-        "-inum",
-        "-samefile",
-        "-links",
-        "-lname",
-    }
-)
-"""Tests of ``find`` that choose among files; without one of them it finds everything."""
 _NO_MODE: Final = re.compile(r"^0{1,4}$|^(?:a|ugo)?=$|^(?:a|ugo)-[rwx]*r[rwx]*$")
 
 
 def _find(act: Act) -> None:
-    if "bulk" in act.traits and _SELECTS.isdisjoint(act.words):
+    if "bulk" in act.traits and finders.SELECTS.isdisjoint(act.words):
         act.is_("finds_everything")
+
+
+def _delete_found(act: Act) -> None:
+    """Describe a program that deletes its operands, one by one, when they are all that a search found."""
+    trees = [tree for word in act.operands if (tree := finders.searched(word))]
+    if trees:
+        act.is_("recursive", "finds_everything")
+        act.touch("delete", trees)
 
 
 def _move(act: Act) -> None:
@@ -118,6 +93,7 @@ def _account(act: Act) -> None:
 TABLES: Final[tuple[dict[str, Describe], ...]] = (
     {
         "find": _find,
+        **dict.fromkeys(("rm", "unlink", "shred", "srm"), _delete_found),
         "mv": _move,
         "chmod": _chmod,
         "cp": _empty,
