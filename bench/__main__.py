@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -231,6 +231,39 @@ def scan_row() -> Row:
     )
 
 
+def command_rows() -> Iterator[Row]:
+    """Judge command lines of 4 KB: one of many words, and scripts of many short commands."""
+    from defenseclaw import packs
+    from defenseclaw.detection.engine import detect, run
+    from defenseclaw.vocabulary import Door, Event, EventKind, HostContext
+
+    rules, host = packs.load(), HostContext(home="/home/someone", data_dir="/home/someone/.defenseclaw")
+
+    def row(what: str, tool: str, line: Callable[[int], str], *, budget: bool) -> Row:
+        times = []
+        for seed in range(300):
+            event = Event(
+                kind=EventKind.TOOL_CALL, door=Door.HOOK, tool=tool, args={"command": line(seed)[:4096]}
+            )
+            began = time.perf_counter()
+            run(detect(event, rules, host))
+            times.append(time.perf_counter() - began)
+        times = sorted(times[100:])
+        holds = not budget or median(times) <= 0.001
+        return Row(what, ms(median(times)), ms(times[-3]), "", "≤ 1 ms" if budget else "", holds)
+
+    def steps(seed: int) -> str:
+        return "\n".join(f"cp build/part{n}_{seed}.o dist/part{n}_{seed}.o" for n in range(200))
+
+    def power(seed: int) -> str:
+        return "\n".join(f"Copy-Item build\\part{n}_{seed}.obj dist\\part{n}_{seed}.obj" for n in range(200))
+
+    yield row("judge a 4 KB command", "Bash", lambda seed: command_of(4096, seed), budget=True)
+    yield row("the same in PowerShell", "PowerShell", lambda seed: command_of(4096, seed), budget=True)
+    yield row("judge a 4 KB script of some hundred commands", "Bash", steps, budget=False)
+    yield row("the same in PowerShell", "PowerShell", power, budget=False)
+
+
 def hook_row(machine: Machine, baseline_port: int, quick: bool) -> Row:
     script = machine.data / "hooks" / "claude-code-hook.sh"
     setup = [BIN / "defenseclaw", "setup", "claude-code", "--yes", "--force"]
@@ -356,6 +389,7 @@ def main() -> int:
             rows += inspect_rows(machine, baseline_port, chosen.quick)
             rows.append(hook_row(machine, baseline_port, chosen.quick))
         rows.append(scan_row())
+        rows += command_rows()
         rows += start_rows(folder, chosen.quick)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -391,6 +391,21 @@ async def test_listeners_see_what_was_answered(house: House) -> None:
     assert shown == [verdict]
 
 
+async def test_a_listener_that_fails_is_told_nothing_more_and_changes_no_answer(house: House) -> None:
+    heard: list[str] = []
+
+    def closed(_event: Event, _verdict: Verdict) -> None:
+        heard.append("once")
+        raise BrokenPipeError
+
+    shown: list[Verdict] = []
+    house.inspector.listeners += [closed, lambda _event, verdict: shown.append(verdict)]
+    for _ in range(2):
+        verdict = await house.inspector.inspect(call("rm -rf /"))
+        assert verdict.raw_action == "block"
+    assert (heard, len(shown)) == (["once"], 2)
+
+
 class TestSnapshot:
     def test_a_file_is_read_up_to_the_bound(self, tmp_path: Path) -> None:
         (tmp_path / "script").write_bytes(b"0123456789")

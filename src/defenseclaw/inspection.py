@@ -480,8 +480,7 @@ class Inspector:
             fix_for=lambda rule_id: fix_of(rules, rule_id),
         )
         again = await self._recorded(event, again, posture, rules, time.perf_counter(), None)
-        for listener in self.listeners:
-            listener(event, again)
+        self._tell(event, again)
         return again
 
     def clean(self, text: str) -> str:
@@ -540,8 +539,7 @@ class Inspector:
             verdict = with_changes(verdict, step_idx=after.step_idx, trail=(*verdict.trail, *notes))
         noted = with_changes(event, extra={**event.extra, **said}) if said else event
         verdict = await self._recorded(noted, verdict, posture, rules, began, after)
-        for listener in self.listeners:
-            listener(event, verdict)
+        self._tell(event, verdict)
         return verdict
 
     async def _recorded(
@@ -693,6 +691,15 @@ class Inspector:
         if self._lists is None:
             return Listed(verdict="error", rule_id="POLICY-LOOKUP-ERROR")
         return listed_in(self._lists, event) if self._lists else None
+
+    def _tell(self, event: Event, verdict: Verdict) -> None:
+        """Tell who listens; one that cannot hear any more (a closed terminal) is told nothing from now on."""
+        for listener in tuple(self.listeners):
+            try:
+                listener(event, verdict)
+            except Exception as error:
+                log.warning("verdicts are no longer shown: %s", type(error).__name__)
+                self.listeners.remove(listener)
 
     def _count(self, connector: str) -> Counters:
         counters = self.counters.setdefault(connector, Counters())

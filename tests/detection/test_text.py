@@ -119,6 +119,9 @@ def test_lone_surrogates_become_encodable_one_for_one():
         (r"\x61\x62", "ab"),
         (r"line\nnext\\nthird", "line\nnext\nthird"),
         (r"say \"hi\" \/ bye", 'say "hi" / bye'),
+        (r"\ud835\udc1b\\uD835\\uDC1Cd", "bcd"),
+        (r"a\ud835b\udc1b", "a\ufffdb\ufffd"),
+        (r"x \u0026#65;\u0026amp;", "x A&"),
         ("%41%2542%252543", "ABC"),
         ("&#65;&#x42;&quot;&amp;", 'AB"&'),
         ("".join(chr(ord(char) + 0xFEE0) for char in "full-width"), "full-width"),
@@ -188,6 +191,10 @@ SECRET = "the words that were hidden here"
         SECRET.encode().hex(),
         "0x" + SECRET.encode().hex().upper(),
         "".join(chr(ord(char) + 0xE0000) for char in SECRET),
+        json.dumps("".join(chr(ord(char) + 0xE0000) for char in SECRET))[1:-1],
+        json.dumps(json.dumps("".join(chr(ord(char) + 0xE0000) for char in SECRET)).upper())[3:-3].replace(
+            "\\U", "\\u"
+        ),
     ],
     ids=[
         "base64",
@@ -201,6 +208,8 @@ SECRET = "the words that were hidden here"
         "hex",
         "0x",
         "tags",
+        "escaped tags",
+        "tags escaped twice",
     ],
 )
 def test_encoded_tokens_are_read_and_map_to_the_whole_token(encoded: str):

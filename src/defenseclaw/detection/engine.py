@@ -224,7 +224,8 @@ class _Lanes:
         for view in views(scanned):
             if view.note != "joined":
                 with self.guarded("instructions"):
-                    for passage in passages(view.text, channel, unseen=view.note == "encoded"):
+                    unseen = view.note == "encoded"
+                    for passage in passages(view.text, channel, utf8=view.utf8, unseen=unseen):
                         found.append((passage, view))
         for passage, view in sorted(found, key=lambda each: -each[0].score):
             for rule, (start, end) in self.rules.instructions.holding(passage, view.text, self.event.kind):

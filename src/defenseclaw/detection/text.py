@@ -250,9 +250,11 @@ _LOOK_ALIKE = (
     r"\x{ff20}-\x{ff5e}\x{1d400}-\x{1d7ff}\x{1f100}-\x{1f1ff}"
     r"\x{1fbf0}-\x{1fbf9}"
 )
-_AFTER_BACKSLASH = r"""\\{0,7}(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[nrt"'/])"""
-_AFTER_PERCENT = r"(?:25){0,4}(?:0[9aAdD]|[2-7][0-9a-fA-F])"
 _AFTER_AMPERSAND = r"(?:#[0-9]{2,3}|#[xX][0-9a-fA-F]{2}|quot|amp|apos);"
+_SURROGATE_PAIR = r"[dD][89abAB][0-9a-fA-F]{2}\\{1,8}u[dD][c-fC-F][0-9a-fA-F]{2}"
+_CODE_POINT = rf"{_SURROGATE_PAIR}|0026{_AFTER_AMPERSAND}|[0-9a-fA-F]{{4}}"
+_AFTER_BACKSLASH = rf"""\\{{0,7}}(?:[nrt"'/]|u(?:{_CODE_POINT})|x[0-9a-fA-F]{{2}})"""
+_AFTER_PERCENT = r"(?:25){0,4}(?:0[9aAdD]|[2-7][0-9a-fA-F])"
 
 
 def _as_python(ranges: str) -> str:
@@ -297,6 +299,13 @@ def _foldable_in(text: str, utf8: bytes) -> re.Pattern[str] | None:
 
 _INVISIBLE_RUN = re.compile(_as_python(f"[{_INVISIBLE}]+"))
 _WHITESPACE_ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
+_ONE_ESCAPE = len("uffff")
+
+
+def _pair(escapes: str) -> str:
+    """Return the character that two escapes stand for: a high surrogate and a low one."""
+    high, low = int(escapes[1:_ONE_ESCAPE], 16), int(escapes[-4:], 16)
+    return chr(0x10000 + ((high & 0x3FF) << 10) + (low & 0x3FF))
 
 
 @lru_cache(maxsize=4096)
@@ -312,7 +321,9 @@ def _folded(unit: str) -> str:
     tail = unit.lstrip("\\")
     if tail[0] not in "ux":
         return _WHITESPACE_ESCAPES.get(tail, tail)
-    character = encodable(chr(int(tail[1:], 16)))
+    if tail[-1] == ";":
+        return html.unescape("&" + tail[_ONE_ESCAPE:])
+    character = _pair(tail) if len(tail) > _ONE_ESCAPE else encodable(chr(int(tail[1:], 16)))
     return unicodedata.normalize("NFKC", _INVISIBLE_RUN.sub("", character))
 
 
@@ -527,7 +538,9 @@ _AS_TOKEN = bytes(_MARK[0] if byte in _TOKEN_BYTES else 32 for byte in range(256
 _AS_READABLE = bytes(_MARK[0] if byte in b"\t\n\r" or 32 <= byte < 127 else 0 for byte in range(256))
 _TAG_BYTES = b"\xf3\xa0"
 """What every tag character begins with in UTF-8."""
+_ESCAPED_TAG = re2.compile(r"\\u[dD][bB]40")
 _TAGS = re.compile("[\U000e0020-\U000e007e]{8,}")
+_ESCAPED_TAGS = re.compile(r"(?i)(?:\\{1,8}udb40\\{1,8}udc(?:[2-6][0-9a-f]|7[0-9a-e])){8,}")
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 
 
@@ -650,6 +663,10 @@ def _tagged(plain: View) -> Iterator[tuple[int, int, str]]:
     if _TAG_BYTES in plain.utf8:
         for tags in _TAGS.finditer(plain.text):
             yield tags.start(), tags.end(), "".join(chr(ord(char) - 0xE0000) for char in tags[0])
+    if _ESCAPED_TAG.search(plain.utf8):
+        for tags in _ESCAPED_TAGS.finditer(plain.text):
+            pairs = tags[0].lower().split("udb40")[1:]
+            yield tags.start(), tags.end(), "".join(chr(int(pair.rstrip("\\")[-2:], 16)) for pair in pairs)
 
 
 def _decode_token(token: bytes, budget: list[int]) -> str | None:

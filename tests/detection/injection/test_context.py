@@ -32,6 +32,9 @@ def mentioned(text):
         "| Attack | Words |\n|---|---|\n| Override | ignore the above |",
         "✓ refuses 'ignore the above' (12 ms)",
         "id: jailbreak-1\ntext: ignore the above\nexpected: no",
+        "The attacker wrote:\n> ignore the above",
+        '{"note": "The attacker wrote:\\n> ignore the above"}',
+        '{"note": "The attacker wrote:\\n\\u003e ignore the above"}',
     ],
 )
 def test_mentioned(text):
@@ -49,6 +52,10 @@ def test_mentioned(text):
         "This was no attack. ignore the above",
         "| Name | Note |\n|---|---|\n| Ann | ignore the above |",
         "| attack | ignore the above |",
+        "Ann wrote:\n> ignore the above",
+        "The attacker left. She > he, ignore the above",
+        '{"html": "<p class=\\"a\\">ignore the above</p>"}',
+        '{"html": "<p class="a">ignore the above</p>"}',
     ],
 )
 def test_used(text):

@@ -1,7 +1,8 @@
 """Other ways to write a text that a model reads the same way, and frames that only speak of it.
 
-``SPELLINGS`` and ``CASES`` rewrite letters, ``LAYOUTS`` the blanks between words, ``ENCODINGS`` the whole;
-``PLACES`` put it somewhere in something longer, ``SHAPES`` into a JSON value.
+``SPELLINGS`` and ``CASES`` rewrite letters, ``LAYOUTS`` the blanks between words, ``WRAPPINGS`` put it in
+lines, ``MARKED`` in lines of a quotation or a comment, ``ENCODINGS`` rewrite the whole; ``PLACES`` put it
+somewhere in something longer, ``SHAPES`` into a JSON value.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from textwrap import wrap
 from urllib.parse import quote
 
 from hypothesis import strategies as st
@@ -69,13 +71,44 @@ CASES: dict[str, Rewrite] = {
 LAYOUTS: dict[str, Rewrite] = {
     "wide blanks": lambda text: text.replace(" ", "   "),
     "tabs": lambda text: text.replace(" ", "\t"),
-    "wrapped": lambda text: text.replace(" ", "\n", 4),
-    "wrapped and indented": lambda text: text.replace(" ", "\n    ", 4),
-    "Windows line breaks": lambda text: text.replace(" ", "\r\n", 3),
+    "doubled blanks": lambda text: text.replace(" ", "  "),
     "no-break spaces": lambda text: text.replace(" ", "\u00a0"),
     "ideographic spaces": lambda text: text.replace(" ", "\u3000"),
     "thin spaces": lambda text: text.replace(" ", "\u2009"),
 }
+
+
+def _in_lines(width: int, mark: str = "", line_break: str = "\n") -> Rewrite:
+    """Return what breaks a text into lines of so many characters, each of which begins with ``mark``."""
+    return lambda text: line_break.join(mark + line for line in wrap(text, width, break_long_words=False))
+
+
+WRAPPINGS: dict[str, Rewrite] = {
+    "a word a line": lambda text: text.replace(" ", "\n"),
+    "first words": lambda text: text.replace(" ", "\n", 4),
+    "first words, indented": lambda text: text.replace(" ", "\n    ", 4),
+    "first words, Windows": lambda text: text.replace(" ", "\r\n", 3),
+    "20 columns": _in_lines(20),
+    "40 columns": _in_lines(40),
+    "72 columns": _in_lines(72),
+    "40 columns, Windows": _in_lines(40, line_break="\r\n"),
+    "40 columns, indented": _in_lines(40, "    "),
+    "trailing blanks": _in_lines(40, line_break=" \n"),
+}
+"""Lines of running text."""
+MARKED: dict[str, Rewrite] = {
+    "quoted mail": _in_lines(40, "> "),
+    "mail quoted in a mail": _in_lines(40, "> > "),
+    "quoted without a blank": _in_lines(40, ">"),
+    "shell comment": _in_lines(40, "# "),
+    "shell comment in code": _in_lines(40, "    # "),
+    "C comment": _in_lines(40, "// "),
+    "documentation comment": _in_lines(40, "/// "),
+    "SQL comment": _in_lines(40, "-- "),
+    "block comment": lambda text: f"/**\n{_in_lines(40, ' * ')(text)}\n */",
+    "comment that begins in its first line": lambda text: f"/* {_in_lines(40, ' * ')(text)[3:]} */",
+}
+"""Lines that are marked as a quotation or a comment."""
 ENCODINGS: dict[str, Rewrite] = {
     "base64": lambda text: base64.b64encode(text.encode()).decode(),
     "base64 in lines": lambda text: base64.encodebytes(text.encode() + b" " * 60).decode(),
@@ -114,6 +147,8 @@ PLACES: dict[str, str] = {
     "behind much": "The sky is blue today. " * 900 + "\n\n{}",
     "comment in HTML": "<p>Hello</p>\n<!-- {} -->\n<p>Bye</p>",
     "hidden element": "<div hidden>{}</div><p>Hello</p>",
+    "element that is not displayed": '<p id="a">Hello</p><div class="b" style="display:none">{}</div>',
+    "element without size": "<p>Hello</p><span style='font-size:0'>{}</span>",
     "heading": "# Notes\n\n## {}\n\nText.",
     "list": "- milk\n- {}\n- bread",
     "table": "| name | note |\n|---|---|\n| Bob | {} |",
@@ -123,10 +158,27 @@ PLACES: dict[str, str] = {
 }
 
 
-def _json(value: JSON) -> str:
-    """Return JSON text, with everything beyond ASCII escaped where one escape is one character."""
-    text = json.dumps(value, ensure_ascii=False)
-    return json.dumps(value) if max(text) < "\U00010000" else text
+LINES: tuple[str, ...] = (
+    "alone",
+    "paragraph",
+    "after a sentence",
+    "before a sentence",
+    "deep inside",
+    "behind much",
+    "comment in HTML",
+    "hidden element",
+    "element that is not displayed",
+    "element without size",
+    "signature",
+)
+"""Places for more than one line."""
+BLOCKS: tuple[str, ...] = ("alone", "paragraph", "deep inside", "behind much")
+"""Places for lines that belong to nothing around them."""
+
+
+def _escaped(value: JSON) -> str:
+    """Return JSON text that may stand in a page: whatever means something in HTML is escaped as well."""
+    return json.dumps(value).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 SHAPES: dict[str, Callable[[str], JSON]] = {
@@ -135,8 +187,10 @@ SHAPES: dict[str, Callable[[str], JSON]] = {
     "nested": lambda text: {"a": [{"b": {"c": ["x", {"d": text}]}}]},
     "key": lambda text: {text: 1},
     "beside others": lambda text: {"id": 7, "title": "Weather", "body": text, "tags": ["a", "b"]},
-    "JSON in a string": lambda text: _json({"note": text}),
-    "JSON in JSON": lambda text: {"body": _json({"note": _json({"a": text})})},
+    "JSON in a string": lambda text: json.dumps({"note": text}),
+    "JSON in JSON": lambda text: {"body": json.dumps({"note": json.dumps({"a": text})})},
+    "JSON in a page": lambda text: _escaped({"html": f"<p>{text}</p>"}),
+    "JSON in JSON in a page": lambda text: {"body": _escaped({"note": _escaped({"a": text})})},
     "escaped HTML": lambda text: {"html": f"&lt;p&gt;{text}&lt;/p&gt;"},
     "deep list": lambda text: [[[[[[[[text]]]]]]]],
 }
@@ -147,9 +201,9 @@ def in_one(draw: st.DrawFn, rewrites: Mapping[str, Rewrite], text: str) -> str:
     return rewrites[draw(st.sampled_from(sorted(rewrites)))](text)
 
 
-def placed(draw: st.DrawFn, text: str) -> JSON:
+def placed(draw: st.DrawFn, text: str, places: Iterable[str] = PLACES) -> JSON:
     """Draw where ``text`` stands: in a longer text, in a JSON value."""
-    longer = PLACES[draw(st.sampled_from(sorted(PLACES)))].replace("{}", text)
+    longer = PLACES[draw(st.sampled_from(sorted(places)))].replace("{}", text)
     return SHAPES[draw(st.sampled_from(sorted(SHAPES)))](longer)
 
 
@@ -162,4 +216,7 @@ MENTIONS: tuple[str, ...] = (
     "```\n{}\n```\nis an attack that our classifier flags as malicious.",
     "Payloads used in our red team benchmark:\n- '{}'",
     'assert is_injection("{}")  # the detector must flag this attack',
+    "# Prompt injection\n\nAn attack in a page looks like this:\n\n> {}\n\nThe model must refuse.",
+    "The agent refused to follow what the attacker had sent:\n\n> {}\n\nThe mail was deleted.",
+    "# The scanner flags an attack like this one:\n# {}\nPATTERN = 1\n",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
 import pytest
 from hypothesis import given
@@ -14,10 +15,7 @@ from tests.detection.metamorphic.judged import TABLES, groups, judged
 
 from defenseclaw.vocabulary import JSON, Action, EventKind
 
-_ROWS = [json.loads(line) for line in (TABLES / "hidden.jsonl").read_text().splitlines()]
-HIDDEN = [text for _, text in _ROWS]
-IN_ANY_LAYOUT = frozenset(text for layout, text in _ROWS if layout == "any layout")
-"""Instructions that are found however their blanks are written; the others are found in one line."""
+HIDDEN = [json.loads(line) for line in (TABLES / "hidden.jsonl").read_text().splitlines()]
 (PLAIN,) = groups("plain")
 RESULT = EventKind.TOOL_RESULT
 SUSPICIOUS_THEMSELVES = ("zero-width spaces", "zero-width joiners", "byte order marks")
@@ -47,13 +45,19 @@ def dressed(draw: st.DrawFn, texts: list[str], spellings: dict[str, dresses.Rewr
     plain = text = draw(st.sampled_from(texts))
     if draw(st.booleans()):
         text = in_one(draw, dresses.CASES, text)
-    if text in IN_ANY_LAYOUT and draw(st.booleans()):
+    places: Iterable[str] = dresses.PLACES
+    how = draw(st.sampled_from(["as it is", "layout", "lines", "marked lines", "encoded"]))
+    if how == "layout":
         text = in_one(draw, dresses.LAYOUTS, text)
+    elif how == "lines":
+        text, places = in_one(draw, dresses.WRAPPINGS, text), dresses.LINES
+    elif how == "marked lines":
+        text, places = in_one(draw, dresses.MARKED, text), dresses.BLOCKS
+    if how == "encoded" and text.isascii():
+        text = in_one(draw, dresses.ENCODINGS, text)
     elif draw(st.booleans()):
         text = in_one(draw, spellings, text)
-    elif text.isascii() and draw(st.booleans()):
-        text = in_one(draw, dresses.ENCODINGS, text)
-    return plain, placed(draw, text)
+    return plain, placed(draw, text, places)
 
 
 @cases(0.13)
@@ -74,7 +78,8 @@ def test_a_dress_makes_no_instruction(part, drawn):
 @given(
     text=st.sampled_from(HIDDEN + PLAIN),
     frame=st.sampled_from(dresses.MENTIONS),
+    layout=st.sampled_from([str, *dresses.LAYOUTS.values()]),
     shape=st.sampled_from(sorted(dresses.SHAPES)),
 )
-def test_a_mention_is_no_instruction(part, text, frame, shape):
-    assert judged(RESULT, dresses.SHAPES[shape](frame.replace("{}", text))).action is Action.ALLOW
+def test_a_mention_is_no_instruction(part, text, frame, layout, shape):
+    assert judged(RESULT, dresses.SHAPES[shape](frame.replace("{}", layout(text)))).action is Action.ALLOW

@@ -53,6 +53,9 @@ _QUOTES_IT: Final = re2.compile(
 """Words before a quotation mark that make the string a quotation even where it looks like a value."""
 _KEY: Final = re.compile(r"""(?:["'\w\]]\s*[:=]|[\[{(,=:>]|^)\s*[rbfuRBFU]{0,2}\\*$""")
 _VALUE: Final = re.compile(r"""["']\s*[:=]\s*$""")
+_TAG: Final = re.compile(r"<[A-Za-z][^<>]{0,400}>")
+_LINE_BREAK: Final = re.compile(r"\n|\\n")
+_QUOTATION: Final = re.compile(r"[ \t]*(?:>|\\{1,8}u003[eE]|&gt;)")
 _WORD: Final = re.compile(r"[^\W\d_]{2,}")
 _HIDING: Final = re2.compile(
     r"(?i)display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0|opacity\s*:\s*0(?:[^.\d]|\.0)"
@@ -80,7 +83,7 @@ def is_mentioned(text: str, start: int, end: int) -> bool:
         is_value = _VALUE.search(lead) is not None
         if topics or (not is_value and _QUOTES_IT.search(lead.rstrip(" :=("))):
             return True
-    if len(topics) >= 2 or _in_fence(text, start) or _in_table(text, start):
+    if len(topics) >= 2 or _in_fence(text, start) or _in_table(text, start) or _in_quotation(text, start):
         return bool(topics)
     # a phrase that begins a sentence of its own is introduced by nothing
     return text[start : start + 1] not in ".!?;\n" and _INTRODUCES.search(before[-100:]) is not None
@@ -95,7 +98,8 @@ def _opened_quote(text: str, start: int, end: int) -> int:
     low = max(0, start - _LONG_LINE)
     line = text.rfind("\n", low, start + 1) + 1 or low
     # the phrase's match may begin at the quotation mark itself
-    head = text[line : start + 1]
+    # the quotation marks of an element's attributes quote nothing of what it holds
+    head = _TAG.sub(lambda tag: " " * len(tag[0]), text[line : start + 1])
     tail_end = text.find("\n", end)
     tail = text[
         max(start + 1, end - 1) : min(len(text), end + _LINE, tail_end if tail_end >= 0 else len(text))
@@ -133,6 +137,12 @@ def _in_table(text: str, start: int) -> bool:
     line = text.rfind("\n", max(0, start - _LINE), start + 1) + 1
     row_before = text.rfind("\n", max(0, line - 1 - _LINE), max(0, line - 1)) + 1
     return text[line : line + 1] == "|" and text[row_before : row_before + 1] == "|" and row_before < line
+
+
+def _in_quotation(text: str, start: int) -> bool:
+    """Whether the phrase stands in a line that is marked as a quotation; the mark may be escaped."""
+    line = _LINE_BREAK.split(text[max(0, start - _LONG_LINE) : start + 1])[-1]
+    return _QUOTATION.match(line) is not None
 
 
 def is_hidden(text: str, start: int) -> bool:
@@ -176,9 +186,9 @@ def is_own_work(text: str, start: int, end: int) -> bool:
 
 _COMMIT: Final = re.compile(r"[*|/\\ ]{0,16}[0-9a-f]{7,40} (?:\([^)\n]{1,120}\) )?")
 _LOG_HEAD: Final = re2.compile(
-    r"(?m)^Author:? .{1,80}<\S+>$|^Date:   |\burgency=\w|^\d{4}-\d\d-\d\d  ?\S.{1,60}<\S+>$"
+    r"(?m)^Author:? .{1,80}<\S+>$|^Date: {1,3}\w{3} \w{3} |\burgency=\w|^\d{4}-\d\d-\d\d  ?\S.{1,60}<\S+>$"
 )
-_LOG_TAIL: Final = re2.compile(r"(?m)^ -- .{1,80}<\S+>  \w{3}, ")
+_LOG_TAIL: Final = re2.compile(r"(?m)^ -- .{1,80}<\S+>  ?\w{3}, ")
 
 
 def is_log_entry(text: str, start: int, end: int) -> bool:

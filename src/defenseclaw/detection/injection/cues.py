@@ -10,16 +10,17 @@ be part of. Most texts hold nothing of either.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 import re2
 
+from defenseclaw.detection.injection.layout import BLANKS
 from defenseclaw.detection.injection.lexicon import OPERATE, PRIVILEGED
 
-_GAP: Final = r"(?:[^.!?;{}=<>|\[\]]|[.!?][^\s])*?"
+_GAP: Final = r"(?:[^.!?;{}=<>|\[\]]|[.!?][^\s]|\n[ \t>;]+)*?"
 _MODELS: Final = (
     r"(?:ai|a\.i\.|large language|language model|llm|gpt|chatgpt|claude|gemini|chat ?bot|copilot"
     r"|assistant|(?:ai |coding )?agent|automated|bots?\b|model\b|cursor\b|codex\b|llama|mistral)"
@@ -114,7 +115,7 @@ _CUES: Final = (
     rf"|todo){_GAP}(?:send|forward|mail|upload|post|share|transmit|transfer|export|leak|attach"
     rf"|include|paste|append|copy|pass|read|submit|publish){_GAP}(?:https?:|ftp:|www\.|id_rsa|\.ssh"
     r"|\.env\b|\.aws|/etc/|credential|token|secret|keys?\b|password|cookie)",
-    r"(?:^|[\n.!?:;\"“'‘>*,]\s*)(?:(?:please|kindly|now|then|also|first|can you|could you|would you"
+    r"(?:^|[\n.!?:;\"“'‘>*,])\s*(?:(?:please|kindly|now|then|also|first|can you|could you|would you"
     rf"|will you|i want you to|just)[ ,]+)*{OPERATE}\s{_GAP}\b(?:my\b|for me\b|on my behalf|me (?:the"
     r" |a |all |full )*(?:list|detail|copy|record|inform|data|content|address|name|history|results"
     r"|of|all))",
@@ -137,7 +138,7 @@ _CUES: Final = (
     r" for|instructions? to|notice to|notice for|reminder (?:to|for)|request (?:to|for)|information "
     r"(?:to|for)|if you are|if you're|if you’re|you,)[\s,:]+(?:(?:an?|the|all|any|this|my|your|our"
     rf"|whichever|every|other|future|automated|coding|current|processing)\s){{0,3}}{_MODELS}",
-    rf"(?:to|for|by|from|of) (?:the |all |any |every )?{_MODELS}[\w ]{{0,16}}: ?\w|(?:^|[\n\"'“>#*.!?"
+    rf"(?:to|for|by|from|of) (?:the |all |any |every )?{_MODELS}[\w ]{{0,16}}: ?\w|(?:^\s*|[\n\"'“>#*.!?"
     rf"(\[/-]\s*|@|[,:!]\s){_MODELS}(?: (?:assistant|agent|model|system|bot|tool|code)s?)?s? ?[:,!—]"
     r" ?(?:please|you|your|when|before|ignore|if you|now|do not|never|always|run|call|visit|open|add"
     rf"|copy|stop|{PRIVILEGED}|rank|push|post|put|recommend|say|tell|include|mention|rate|promote)",
@@ -247,7 +248,7 @@ _OUTSIDE: Final = (
 _TRIGGERS: Final = (
     # takes instructions away, gives others, asks for the agent's own
     _Trigger(
-        r"ignore[, \n]+[a-z\"“']|ignoring |disregard|\bforget|\bforgot|override (?:\w|$)|overrule|bypass"
+        r"ignore,? [a-z\"“']|ignoring |disregard|\bforget|\bforgot|override (?:\w|$)|overrule|bypass"
         r"|neglect|overlook|(?:put|set|lay) aside|pay (?:no|zero)|take no notice|no longer"
         r"|(?:not|n't|n’t|never|stop) (?:follow|obey|listen|adher|comply|look (?:in|at)|answer|have to"
         r"|need to|pay)|cease |unlearn|disobey|circumvent|despite what|contrary to|regardless of"
@@ -355,33 +356,63 @@ REACH: Final = 200
 """Characters on each side of a trigger in which its sentence is looked at."""
 
 
-def _compiled(source: str) -> re2._Regexp:
+_UNIT: Final = re.compile(
+    r"(?P<one_of>\[(?!\^)(?:\\.|[^\\\]])*\])|\[\^(?:\\.|[^\\\]])*\]|(?P<blank>\\s(?![+*])| )|\\."
+)
+
+
+def _across_lines(source: str) -> str:
+    """Let each blank of a pattern be whatever parts the words of a sentence over two lines."""
+
+    def widened(unit: re.Match[str]) -> str:
+        if unit["blank"]:
+            return f"(?:{BLANKS})"
+        return unit[0].replace(" ", r"\s") if unit["one_of"] else unit[0]
+
+    return _UNIT.sub(widened, source)
+
+
+def _options() -> re2.Options:
     options = re2.Options()
     options.max_mem = 64 * 1024 * 1024
     options.log_errors = False
-    return re2.compile(f"(?i){source}", options)
+    return options
+
+
+def _compiled(source: str) -> re2._Regexp:
+    return re2.compile(f"(?i){_across_lines(source)}", _options())
+
+
+def _filter(sources: Iterable[str]) -> re2.Filter:
+    """Return what tells by the literals in a text which of some patterns it may match."""
+    built = re2.Filter()
+    for source in sources:
+        built.Add(f"(?i){_across_lines(source)}", _options())
+    built.Compile()
+    return built
 
 
 _TRIGGER: Final = _compiled("|".join(each.phrases for each in _TRIGGERS))
-_PATTERNS: Final = tuple(_compiled(each) for each in _CUES)
+_FILTER: Final = _filter(_CUES)
+_PATTERNS: Final = tuple(_FILTER.re(number) for number in range(len(_CUES)))
 _EACH_TRIGGER: Final = tuple((_compiled(each.phrases), each.cues) for each in _TRIGGERS)
 
 
 @lru_cache(maxsize=4096)
-def _cues_of(phrase: bytes) -> tuple[int, ...]:
+def _cues_of(phrase: bytes) -> frozenset[int]:
     """Return the cues that a phrase found by the trigger may be part of."""
-    return tuple(
-        sorted({number for trigger, cues in _EACH_TRIGGER if trigger.search(phrase) for number in cues})
-    )
+    return frozenset(number for trigger, cues in _EACH_TRIGGER if trigger.search(phrase) for number in cues)
 
 
-_OUTSIDE_CUES: Final = next(each.cues for each in _TRIGGERS if each.phrases is _OUTSIDE)
+_OUTSIDE_CUES: Final = frozenset(next(each.cues for each in _TRIGGERS if each.phrases is _OUTSIDE))
 _DIGITS: Final = frozenset(b"0123456789")
 
 
-def cues(text: str) -> Iterator[tuple[int, int]]:
-    """Yield the places that deserve a close look, in order of their beginning, in characters."""
-    utf8 = text.encode()
+def cues(text: str, utf8: bytes) -> Iterator[tuple[int, int]]:
+    """Yield the places that deserve a close look, in order of their beginning, in characters.
+
+    ``utf8`` is ``text`` encoded.
+    """
     found = sorted(_places(utf8))
     if len(utf8) == len(text):
         yield from found
@@ -395,40 +426,29 @@ def cues(text: str) -> Iterator[tuple[int, int]]:
 
 def _places(utf8: bytes) -> Iterator[tuple[int, int]]:
     """Yield the places of all cues, in bytes."""
-    for number, regions in _regions(utf8).items():
-        search = _PATTERNS[number].search
-        for low, high in regions:
-            while low < high and (found := search(utf8, low, high)) is not None:
+    for start, end, numbers in _regions(utf8):
+        for number in numbers.intersection(_FILTER.Match(utf8[start:end], potential=True) or ()):
+            search, low = _PATTERNS[number].search, start
+            while low < end and (found := search(utf8, low, end)) is not None:
                 yield found.span()
                 low = found.end()
 
 
-def _regions(utf8: bytes) -> dict[int, list[tuple[int, int]]]:
-    """Return the stretches around triggers in which each cue is to be looked for, by its number."""
-    around: dict[tuple[int, ...], list[tuple[int, int]]] = {}
+def _regions(utf8: bytes) -> Iterator[tuple[int, int, frozenset[int]]]:
+    """Yield the stretches around triggers, which do not overlap, and the cues to be looked for in each."""
+    low = high = 0
+    numbers: frozenset[int] = frozenset()
     for found in _TRIGGER.finditer(utf8):
         start, end = found.span()
         phrase = utf8[start:end]
         # Addresses and amounts are all different, so they are not worth remembering.
         outside = b"@" in phrase or phrase[-1] in _DIGITS
         kinds = _OUTSIDE_CUES if outside else _cues_of(phrase.lower())
-        around.setdefault(kinds, []).append((start - REACH, end + REACH))
-    regions: dict[int, list[tuple[int, int]]] = {}
-    for kinds, places in around.items():
-        joined = _joined(places, len(utf8))
-        for number in kinds:
-            regions[number] = _joined(sorted(regions[number] + joined)) if number in regions else joined
-    return regions
-
-
-def _joined(places: list[tuple[int, int]], size: int = sys.maxsize) -> list[tuple[int, int]]:
-    """Return sorted ``places`` without overlaps, within ``0 .. size``."""
-    joined: list[tuple[int, int]] = []
-    low, high = max(0, places[0][0]), min(size, places[0][1])
-    for start, end in places:
-        if start > high:
-            joined.append((low, high))
-            low = start
-        high = max(high, min(size, end))
-    joined.append((low, high))
-    return joined
+        if start - REACH > high:
+            if numbers:
+                yield low, high, numbers
+            low, numbers = start - REACH, frozenset()
+        high = min(len(utf8), end + REACH)
+        numbers |= kinds
+    if numbers:
+        yield low, high, numbers

@@ -7,6 +7,7 @@ from typing import Final, Generic, Protocol, TypeVar
 
 import re2
 
+from defenseclaw.detection.injection.layout import in_one_line
 from defenseclaw.detection.injection.scoring import Passage, prepare
 from defenseclaw.errors import PackError
 from defenseclaw.vocabulary import EventKind
@@ -71,7 +72,7 @@ class InstructionRules(Generic[AnyRule]):
                 continue
             for reason in rule.signals:
                 place = passage.places.get(reason)
-                if place is not None and wording.search(text[place[0] : place[1]]):
+                if place is not None and wording.search(in_one_line(text[place[0] : place[1]])):
                     named.add(reason)
                     yield rule, place
                     break

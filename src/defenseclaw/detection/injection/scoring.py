@@ -26,6 +26,7 @@ from defenseclaw.detection.injection.context import (
     is_told_of,
 )
 from defenseclaw.detection.injection.cues import cues
+from defenseclaw.detection.injection.layout import Reading, readings
 from defenseclaw.detection.injection.lexicon import PLACE
 from defenseclaw.detection.injection.signals import CANNOT_BE_SEEN, SAYS_IN_FULL, SIGNALS, Signal
 from defenseclaw.detection.patterns import PatternOverload
@@ -151,20 +152,26 @@ def _weight(signal: Signal, channel: Channel) -> int:
 
 
 def passages(
-    text: str, channel: Channel, *, unseen: bool = False, classifier: Classifier | None = None
+    text: str,
+    channel: Channel,
+    *,
+    utf8: bytes | None = None,
+    unseen: bool = False,
+    classifier: Classifier | None = None,
 ) -> Iterator[Passage]:
     """Yield the passages of ``text`` that carry an instruction to the agent, in order.
 
     Args:
         text: One reading of an event's text, without lone surrogates.
         channel: Whether orders are expected in it.
+        utf8: The same text encoded, if the caller has it.
         unseen: The whole text was hidden from people (tag characters, an encoded block).
         classifier: A second opinion, asked only for passages with a signal.
 
     Raises:
         PatternOverload: There were more signals than are looked at, and none of those seen was certain.
     """
-    spots = list(cues(text))
+    spots = list(cues(text, text.encode() if utf8 is None else utf8))
     overload = certain = False
     for count, (low, high) in enumerate(_windows(spots, len(text))):
         if count >= MAX_PASSAGES:
@@ -195,11 +202,25 @@ def _windows(spots: list[tuple[int, int]], length: int) -> Iterator[tuple[int, i
 def _judge(
     text: str, low: int, high: int, channel: Channel, unseen: bool, classifier: Classifier | None
 ) -> Passage | None:
-    # A cut is no beginning: what follows it must not look like the start of a sentence.
-    prefix = "~ " if low else ""
-    window = prefix + text[low:high]
-    used = _used(window, channel)
+    """Return the most telling passage of ``text[low:high]`` in any of its readings."""
     best: Passage | None = None
+    for reading in readings(text, low, high):
+        passage = _judge_reading(reading, low > 0, channel, unseen, classifier)
+        if passage is not None and (best is None or passage.score > best.score):
+            best = passage
+        if best is not None and best.is_certain:
+            break
+    return best
+
+
+def _judge_reading(
+    reading: Reading, is_cut: bool, channel: Channel, unseen: bool, classifier: Classifier | None
+) -> Passage | None:
+    # A cut is no beginning: what follows it must not look like the start of a sentence.
+    prefix = "~ " if is_cut else ""
+    window = prefix + reading.text
+    used = _used(window, channel)
+    best: tuple[int, tuple[int, int], dict[str, tuple[int, int]]] | None = None
     opinion: int | None = None
     for core, place in _cores(used):
         places = {core: place} | _nearby(used, place)
@@ -214,15 +235,23 @@ def _judge(
         if classifier is not None:
             opinion = classifier(window, channel) if opinion is None else opinion
             score += max(-100, min(100, opinion))
-        if score >= LIKELY and (best is None or score > best.score):
-            shift = low - len(prefix)
-            best = Passage(
-                start=place[0] + shift,
-                end=place[1] + shift,
-                score=score,
-                places={reason: (start + shift, end + shift) for reason, (start, end) in places.items()},
-            )
-    return best
+        if score >= LIKELY and (best is None or score > best[0]):
+            best = score, place, places
+    if best is None:
+        return None
+
+    def original(place: tuple[int, int]) -> tuple[int, int]:
+        start, end = (max(0, each - len(prefix)) for each in place)
+        return reading.original(start), reading.original(max(start, end - 1)) + 1
+
+    score, place, places = best
+    start, end = original(place)
+    return Passage(
+        start=start,
+        end=end,
+        score=score,
+        places={reason: original(each) for reason, each in places.items()},
+    )
 
 
 def _used(window: str, channel: Channel) -> dict[str, list[tuple[int, int]]]:
