@@ -34,7 +34,7 @@ types: setup ## mypy, strict
 	@$(BIN)/mypy
 
 e2e: setup ## the real agents, headless, against a fake model on loopback
-	@$(BIN)/python -m pytest -m e2e tests/e2e
+	@$(BIN)/python -m pytest -m e2e tests/e2e --matrix=docs/connectors/matrix.md
 
 smoke: setup ## the part of e2e that CI runs: a turn of each agent, all of Claude Code and OmniGent
 	@$(BIN)/python -m pytest -m smoke tests/e2e

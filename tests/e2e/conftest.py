@@ -1,14 +1,23 @@
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from tests.e2e import agents
+from tests.e2e.claude import ClaudeAgent
 from tests.e2e.fake_model import FakeModel
+from tests.e2e.matrix import Recorder
 from tests.e2e.product import Product
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--matrix", type=Path, help="page a run of all these tests is written to; see matrix.py")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if page := config.getoption("matrix", default=None):
+        config.pluginmanager.register(Recorder(page))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -23,43 +32,6 @@ def model() -> Iterator[FakeModel]:
         yield fake
 
 
-@dataclass
-class Claude:
-    """Claude Code on a scratch machine, talking to the fake model."""
-
-    product: Product
-    model: FakeModel
-
-    def run(self, prompt: str = "please go on", **env: str) -> subprocess.CompletedProcess[str]:
-        """Run one headless turn. The model's record of earlier turns is dropped first."""
-        self.model.requests.clear()
-        return subprocess.run(
-            [
-                "claude",
-                "-p",
-                prompt,
-                "--model",
-                "claude-sonnet-4-5",
-                "--allowedTools",
-                "Bash,Read,Write,Edit,Agent",
-            ],
-            env={
-                **self.product.env,
-                "ANTHROPIC_BASE_URL": self.model.url,
-                "ANTHROPIC_API_KEY": "sk-ant-x",
-                "DISABLE_TELEMETRY": "1",
-                "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
-                "DISABLE_AUTOUPDATER": "1",
-                **env,
-            },
-            cwd=self.product.project,
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=90,
-        )
-
-
 @pytest.fixture
 def product(tmp_path: Path) -> Iterator[Product]:
     """A fresh installation with Claude Code on PATH; nothing set up, nothing running."""
@@ -69,5 +41,6 @@ def product(tmp_path: Path) -> Iterator[Product]:
 
 
 @pytest.fixture
-def claude(product: Product, model: FakeModel) -> Claude:
-    return Claude(product, model)
+def claude(product: Product, model: FakeModel) -> ClaudeAgent:
+    """Claude Code without any settings."""
+    return ClaudeAgent(product, model)

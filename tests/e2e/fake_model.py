@@ -21,7 +21,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Call:
-    """A step in which the model calls a tool; ``tool`` is the end of an offered tool's name."""
+    """A step in which the model calls a tool.
+
+    ``tool`` is the end of an offered tool's name; one in a namespace is offered as ``namespace/name``.
+    """
 
     tool: str
     arguments: dict[str, Any]
@@ -32,9 +35,13 @@ class Say:
     """A step in which the model ends its turn."""
 
     text: str
+    after_subagent: bool = False
+    """Held back until the sub-agent's script is at its end: an agent that ends may end its sub-agents."""
 
 
 Step = Call | Say
+
+SUBAGENT_PATIENCE_S = 30
 
 
 @dataclass
@@ -43,9 +50,10 @@ class FakeModel:
 
     script: Sequence[Step] = (Say("All done."),)
     subagent_script: Sequence[Step] = ()
-    """Answers conversations whose first user message holds ``subagent_marker``."""
+    """Answers conversations in which ``subagent_marker`` stands in the user's role."""
     subagent_marker: str = "SUBAGENT-TASK"
     requests: list[dict[str, Any]] = field(default_factory=list)
+    subagent_ended: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> FakeModel:
         model = self
@@ -66,11 +74,16 @@ class FakeModel:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server.server_port}"
 
-    def next_step(self, used: int, first_user_text: str) -> Step:
-        script = self.script
-        if self.subagent_script and self.subagent_marker in first_user_text:
-            script = self.subagent_script
-        return script[used] if used < len(script) else Say("All done.")
+    def next_step(self, used: int, said: str) -> Step:
+        """Return the step after ``used`` tool results of a conversation whose user said ``said``."""
+        by_subagent = bool(self.subagent_script) and self.subagent_marker in said
+        script = self.subagent_script if by_subagent else self.script
+        step = script[used] if used < len(script) else Say("All done.")
+        if by_subagent and used >= len(script) - 1:
+            self.subagent_ended.set()
+        if isinstance(step, Say) and step.after_subagent:
+            self.subagent_ended.wait(SUBAGENT_PATIENCE_S)
+        return step
 
     def tool_results(self) -> list[str]:
         """Every tool result any conversation showed the model, as text, oldest first, each once."""
@@ -99,7 +112,8 @@ def _tool_results(body: dict[str, Any]) -> Iterable[tuple[str, str]]:
             yield item["call_id"], _text(item.get("output"))
     for place, part in enumerate(_gemini_parts(body)):
         if "functionResponse" in part:
-            yield f"part {place}", _text(part["functionResponse"].get("response"))
+            response = part["functionResponse"]
+            yield response.get("id") or f"part {place}", _text(response.get("response"))
 
 
 def _gemini_parts(body: dict[str, Any]) -> list[dict[str, Any]]:
@@ -109,6 +123,9 @@ def _gemini_parts(body: dict[str, Any]) -> list[dict[str, Any]]:
 def _tool_names(body: dict[str, Any]) -> list[str]:
     names = []
     for tool in body.get("tools") or []:
+        if tool.get("type") == "namespace":
+            names += [f"{tool['name']}/{each.get('name', '')}" for each in tool["tools"]]
+            continue
         declared = tool.get("functionDeclarations") or [tool.get("function") or tool]
         names += [each.get("name", "") for each in declared]
     return names
@@ -124,11 +141,17 @@ def _text(content: Any) -> str:
     return json.dumps(content)
 
 
-def _first_user_text(body: dict[str, Any]) -> str:
-    for message in body.get("messages") or body.get("input") or []:
-        if isinstance(message, dict) and message.get("role") == "user":
-            return _text(message.get("content"))
-    return "".join(part.get("text", "") for part in _gemini_parts(body)[:1])
+def _said_by_user(body: dict[str, Any]) -> str:
+    """Return the text in the user's role, without tool results."""
+    found = [
+        _text(message.get("content"))
+        for message in body.get("messages") or body.get("input") or []
+        if isinstance(message, dict) and message.get("role") == "user"
+    ]
+    for content in body.get("contents") or []:
+        if content.get("role") == "user":
+            found += [part.get("text", "") for part in content.get("parts") or []]
+    return "\n".join(found)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -168,7 +191,7 @@ class _Handler(BaseHTTPRequestHandler):
         used = len(dict(_tool_results(body)))
         if not names:
             return Say("ok"), ""
-        step = self.fake.next_step(used, _first_user_text(body))
+        step = self.fake.next_step(used, _said_by_user(body))
         if isinstance(step, Say):
             return step, ""
         name = next((each for each in names if each.endswith(step.tool)), "")
@@ -213,13 +236,15 @@ class _Handler(BaseHTTPRequestHandler):
     def _responses(self, body: dict[str, Any]) -> None:
         step, name = self._step(body)
         if isinstance(step, Call):
+            namespace, _, plain = name.rpartition("/")
             item: dict[str, Any] = {
                 "type": "function_call",
                 "id": f"fc_{uuid.uuid4().hex[:16]}",
                 "call_id": f"call_{uuid.uuid4().hex[:16]}",
-                "name": name,
+                "name": plain,
                 "arguments": json.dumps(step.arguments),
                 "status": "completed",
+                **({"namespace": namespace} if namespace else {}),
             }
         else:
             part = {"type": "output_text", "text": step.text, "annotations": []}

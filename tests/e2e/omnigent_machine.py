@@ -40,6 +40,8 @@ class OmniGent:
     product: Product
     model: FakeModel
     harness: str = "openai-agents"
+    helper: str = "helper"
+    """Its sub-agent."""
     port: int = field(default_factory=free_port)
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
@@ -143,7 +145,7 @@ class OmniGent:
 
     def _bundle(self) -> bytes:
         base = f"{self.model.url}/v1" if self.harness == "openai-agents" else self.model.url
-        config = {
+        config: dict[str, Any] = {
             "spec_version": 1,
             "name": "e2e",
             "executor": {
@@ -159,8 +161,10 @@ class OmniGent:
                 "sandbox": {"type": "none"},
             },
         }
+        helper = {**config, "name": self.helper, "prompt": "You help.", "description": "Helps."}
         files = {
-            "config.yaml": json.dumps(config),
+            "config.yaml": json.dumps({**config, "tools": {"agents": [self.helper]}}),
+            f"agents/{self.helper}/config.yaml": json.dumps(helper),
             "tools/python/note.py": NOTE_TOOL.format(path=str(self.notes)),
         }
         packed = io.BytesIO()

@@ -159,6 +159,11 @@ class Product:
                 found[str(relative)] = path.read_bytes()
         return found
 
+    def own_files(self) -> set[str]:
+        """Every file in our data directory but for the store and the lock of setup."""
+        paths = (path for path in self.data.rglob("*") if path.is_file())
+        return {str(path) for path in paths if not path.name.startswith(("audit.db", ".setup.lock"))}
+
 
 def kill_group(process: subprocess.Popen[Any]) -> None:
     """End a process that was started in its own session, and its children."""

@@ -4,20 +4,34 @@ from __future__ import annotations
 
 import json
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 from tests.e2e import agents
-from tests.e2e.contract import DANGEROUS, Agent, Contract, github_token, plant_credentials
+from tests.e2e.contract import (
+    DANGEROUS,
+    SHORT_LIMIT_S,
+    Agent,
+    Contract,
+    Delegating,
+    Impatient,
+    OwnLimit,
+    SubAgents,
+    github_token,
+    plant_credentials,
+)
 from tests.e2e.fake_model import Call, FakeModel, Say
 from tests.e2e.product import Product
+
+pytestmark = pytest.mark.agent("codex")
 
 Found = TypeVar("Found")
 
 
-class CodexAgent(Agent):
+class CodexAgent(Impatient, Delegating):
     """Codex in ``exec`` mode, approvals and sandbox off, with a provider of its own."""
 
     command = "codex"
@@ -50,6 +64,27 @@ class CodexAgent(Agent):
     def shell(self, command: str) -> Call:
         return Call("exec_command", {"cmd": command})
 
+    def delegate(self, task: str) -> Call:
+        return Call("spawn_agent", {"message": task})
+
+    def shorten_limits(self) -> None:
+        """With the trust of the shorter hooks, without which Codex would not call them at all."""
+        from defenseclaw.connectors.codex_config import Hook
+
+        text = self.settings.read_text()
+        for event, groups in tomllib.loads(text)["hooks"].items():
+            for group in groups if event != "state" else ():
+                (hook,) = group["hooks"]
+                matcher = group.get("matcher", "")
+                place = {"event": event, "matcher": matcher, "command": hook["command"]}
+                ours, shorter = (
+                    Hook(timeout_s=hook["timeout"], **place),
+                    Hook(timeout_s=SHORT_LIMIT_S, **place),
+                )
+                text = text.replace(ours.as_toml(), shorter.as_toml())
+                text = text.replace(ours.trusted_hash(), shorter.trusted_hash())
+        self.settings.write_text(text)
+
 
 def within(seconds: float, look: Callable[[], Found]) -> Found:
     """Return what ``look`` finds in time: Codex starts its notify command and does not wait for it."""
@@ -68,7 +103,7 @@ def agent(tmp_path: Path, model: FakeModel) -> Iterator[CodexAgent]:
     product.stop()
 
 
-class TestCodex(Contract):
+class TestCodex(Contract, OwnLimit, SubAgents):
     """The contract, and what only Codex has."""
 
     def test_every_hook_of_a_turn_completes(self, action: Agent) -> None:

@@ -8,18 +8,31 @@ from pathlib import Path
 
 import pytest
 from tests.e2e import agents
-from tests.e2e.contract import DANGEROUS, Agent, Contract, plant_credentials
+from tests.e2e.contract import (
+    DANGEROUS,
+    SHORT_LIMIT_S,
+    Agent,
+    Contract,
+    Delegating,
+    Impatient,
+    OwnLimit,
+    SubAgents,
+    plant_credentials,
+)
 from tests.e2e.fake_model import Call, FakeModel, Say
 from tests.e2e.product import Product
 
+pytestmark = pytest.mark.agent("copilot")
 
-class CopilotAgent(Agent):
+
+class CopilotAgent(Impatient, Delegating):
     """Copilot with every tool allowed by its user."""
 
     command = "copilot"
     before_call = "preToolUse"
     after_call = "postToolUse"
     on_prompt = "userPromptSubmitted"
+    asks = True
 
     def arguments(self, prompt: str) -> list[str]:
         return ["copilot", "-p", prompt, "--disable-client-telemetry", "--no-auto-update", "--allow-all"]
@@ -48,6 +61,16 @@ class CopilotAgent(Agent):
     def shell(self, command: str) -> Call:
         return Call("bash", {"command": command, "description": "a step"})
 
+    def delegate(self, task: str) -> Call:
+        asked = {"description": "a step", "prompt": task, "agent_type": "general-purpose"}
+        return Call("task", {**asked, "name": "step", "mode": "sync"})
+
+    def shorten_limits(self) -> None:
+        settings = json.loads(self.settings.read_text())
+        for hook in (each for hooks in settings["hooks"].values() for each in hooks):
+            hook["timeoutSec"] = SHORT_LIMIT_S
+        self.settings.write_text(json.dumps(settings))
+
 
 @pytest.fixture
 def agent(tmp_path: Path, model: FakeModel) -> Iterator[CopilotAgent]:
@@ -58,7 +81,7 @@ def agent(tmp_path: Path, model: FakeModel) -> Iterator[CopilotAgent]:
     product.stop()
 
 
-class TestCopilot(Contract):
+class TestCopilot(Contract, OwnLimit, SubAgents):
     """The contract, and what only Copilot has."""
 
     def test_every_event_arrives_under_its_own_name(self, action: Agent) -> None:
@@ -85,15 +108,6 @@ class TestCopilot(Contract):
         Cautious(action.product, action.model).run()
         assert not action.ran("not-allowed-by-the-user")
         assert [row["action"] for row in action.product.hook_rows("preToolUse")] == ["allow"]
-
-    def test_a_question_nobody_can_answer_denies_the_call(self, agent: Agent) -> None:
-        plant_credentials(agent.product)
-        agent.govern("--mode", "action", "--human-approval")
-        agent.model.script = [agent.shell(DANGEROUS)]
-        agent.run()
-        assert not agent.ran()
-        (row,) = agent.product.hook_rows("preToolUse")
-        assert row["action"] in ("confirm", "block")
 
     def test_copilot_home_is_followed(self, agent: Agent) -> None:
         plant_credentials(agent.product)

@@ -9,21 +9,18 @@ import time
 
 import pytest
 from tests.e2e.agents import REPOSITORY
-from tests.e2e.conftest import Claude
+from tests.e2e.claude import SETTINGS, ClaudeAgent
+from tests.e2e.contract import DANGEROUS, plant_credentials
 from tests.e2e.product import kill_group
-from tests.e2e.test_claude_code import DANGEROUS, bash, dangerous_ran
 
-pytestmark = pytest.mark.smoke
+pytestmark = [pytest.mark.smoke, pytest.mark.agent("claude-code")]
 
 
-def test_first_hour(claude: Claude) -> None:
+@pytest.mark.cell("teardown")
+def test_first_hour(claude: ClaudeAgent) -> None:
     product = claude.product
-    (product.home / ".aws").mkdir()
-    (product.home / ".aws" / "credentials").write_text("made-up\n")
-    settings = product.home / ".claude" / "settings.json"
-    settings.parent.mkdir()
-    settings.write_text('{\n    "model": "sonnet",\n\t"permissions": {"allow": []}\n}\n\n')
-    original = settings.read_bytes()
+    plant_credentials(product)
+    claude.prepare()
     before = product.tree()
     product.init()
 
@@ -45,9 +42,9 @@ def test_first_hour(claude: Claude) -> None:
         # second terminal
         said = product.cli("setup", "claude-code", "--mode", "action", "--yes").stdout
         assert "closed" in said
-        claude.model.script = [bash(DANGEROUS)]
+        claude.model.script = [claude.shell(DANGEROUS)]
         claude.run()
-        assert not dangerous_ran(product)
+        assert not claude.ran()
         wait_for(lambda: "PATH-AWS-CREDS" in terminal.read_text(), "the verdict is shown as it happens")
 
         (alert, *_) = product.cli_json("alerts")
@@ -63,19 +60,19 @@ def test_first_hour(claude: Claude) -> None:
             kill_group(run)
 
     # the gateway is gone: action mode said it fails closed
-    claude.model.script = [bash("touch harmless-ran")]
+    claude.model.script = [claude.shell("touch harmless-ran")]
     claude.run()
-    assert not (product.project / "harmless-ran").exists()
+    assert not claude.ran("harmless-ran")
 
     product.cli("uninstall", "--yes", "--all")
-    assert settings.read_bytes() == original
+    assert claude.settings.read_text() == SETTINGS
     agents_own = (".claude/", ".claude.json")
     left = {name: body for name, body in product.tree().items() if not name.startswith(agents_own)}
     assert left == {name: body for name, body in before.items() if not name.startswith(agents_own)}
     assert not product.data.exists()
-    claude.model.script = [bash("touch harmless-ran")]
+    claude.model.script = [claude.shell("touch harmless-ran")]
     claude.run()
-    assert (product.project / "harmless-ran").exists()
+    assert claude.ran("harmless-ran")
 
 
 def wait_for(condition, what: str, timeout_s: float = 30) -> None:

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.e2e import agents
-from tests.e2e.contract import DANGEROUS, Agent, Contract, github_token, plant_credentials
+from tests.e2e.contract import (
+    DANGEROUS,
+    SHORT_LIMIT_S,
+    Agent,
+    Contract,
+    Delegating,
+    Impatient,
+    OwnLimit,
+    SubAgents,
+    github_token,
+    plant_credentials,
+)
 from tests.e2e.fake_model import Call, FakeModel, Say
 from tests.e2e.product import Product
 
+pytestmark = pytest.mark.agent("gemini-cli")
 
-class GeminiAgent(Agent):
+
+class GeminiAgent(Impatient, Delegating):
     """Gemini CLI with every tool allowed by its user."""
 
     command = "gemini-cli"
@@ -53,6 +67,19 @@ class GeminiAgent(Agent):
     def shell(self, command: str) -> Call:
         return Call("run_shell_command", {"command": command, "description": "a step"})
 
+    def delegate(self, task: str) -> Call:
+        asked = {"agent_name": "generalist", "prompt": task, "wait_for_previous": True}
+        return Call("invoke_agent", asked)
+
+    def conclude(self) -> Call:
+        """A sub-agent that only stops talking is asked again."""
+        return Call("complete_task", {"result": {"response": "I was stopped."}})
+
+    def shorten_limits(self) -> None:
+        text, count = re.subn(r'"timeout": \d+', f'"timeout": {SHORT_LIMIT_S}000', self.settings.read_text())
+        assert count > 1
+        self.settings.write_text(text)
+
 
 @pytest.fixture
 def agent(tmp_path: Path, model: FakeModel) -> Iterator[GeminiAgent]:
@@ -63,7 +90,7 @@ def agent(tmp_path: Path, model: FakeModel) -> Iterator[GeminiAgent]:
     product.stop()
 
 
-class TestGeminiCli(Contract):
+class TestGeminiCli(Contract, OwnLimit, SubAgents):
     """The contract, and what only Gemini CLI has."""
 
     def test_a_completion_that_blocks_does_not_loop(self, action: Agent) -> None:

@@ -10,9 +10,19 @@ from pathlib import Path
 
 import pytest
 from tests.e2e import agents
-from tests.e2e.contract import DANGEROUS, Agent, Contract, github_token, plant_credentials
+from tests.e2e.contract import (
+    DANGEROUS,
+    QUESTIONABLE,
+    Agent,
+    Contract,
+    github_token,
+    plant_credentials,
+    plant_questionable,
+)
 from tests.e2e.fake_model import Call, FakeModel, Say
 from tests.e2e.product import Product
+
+pytestmark = pytest.mark.agent("hermes")
 
 CONFIG = """\
 # kept by the operator
@@ -79,6 +89,7 @@ class TestHermes(Contract):
             "pre_tool_call",
         ]
 
+    @pytest.mark.cell("prompt")
     def test_a_refused_prompt_ends_the_turn_with_our_reason(self, action: Agent) -> None:
         done = action.run(f"deploy with {github_token()} please")
         assert "SEC-GITHUB-TOKEN" in done.stdout
@@ -111,6 +122,7 @@ print(json.dumps(found))
         for name, read in found.items():
             assert read == [True, "content_filter", "our reason"], name
 
+    @pytest.mark.cell("prompt")
     def test_a_refused_prompt_stays_out_of_a_resumed_session(self, action: Agent) -> None:
         token = github_token()
         action.run(f"deploy with {token} please")
@@ -123,6 +135,7 @@ print(json.dumps(found))
         assert "never mind" in action.model.everything()
         assert token not in action.model.everything()
 
+    @pytest.mark.cell("sub-agent")
     def test_a_sub_agents_calls_are_governed(self, action: Agent) -> None:
         """Sub-agents work beside their parent, which must still be there when they end."""
         task = {
@@ -143,22 +156,27 @@ print(json.dumps(found))
         for event in ("subagent_start", "subagent_stop"):
             assert action.product.hook_rows(event)
 
-    @pytest.mark.parametrize("approvals", ["--yolo", "--quiet"])
-    def test_a_question_nobody_can_answer_denies_the_call(self, agent: Agent, approvals: str) -> None:
-        """With its own approvals off Hermes would say yes by itself."""
-        plant_credentials(agent.product)
+    @pytest.mark.cell("ask")
+    def test_a_question_that_hermes_asks_nobody_denies_the_call_after_its_own_limit(
+        self, agent: Agent
+    ) -> None:
+        """With its approvals off, as everywhere else here, Hermes would say yes by itself."""
+        plant_questionable(agent.product)
         agent.govern("--mode", "action", "--human-approval")
-        agent.model.script = [agent.shell(DANGEROUS)]
+        agent.model.script = [agent.shell(QUESTIONABLE)]
 
         class Asked(HermesAgent):
             def arguments(self, prompt: str) -> list[str]:
-                return ["hermes", "chat", "-Q", approvals, "-q", prompt]
+                return [each for each in super().arguments(prompt) if each != "--yolo"]
 
         Asked(agent.product, agent.model).run()
         assert not agent.ran()
+        assert len(agent.model.tool_results()) == 1
+        assert "of-nobody" not in agent.model.everything()
         (row,) = agent.product.hook_rows("pre_tool_call")
-        assert row["action"] == "block"
+        assert (row["action"], row["raw_action"]) == ("confirm", "confirm")
 
+    @pytest.mark.cell("timeout")
     def test_a_script_that_hangs_is_not_waited_for(self, action: Agent) -> None:
         script = action.product.data / "hooks" / "hermes-hook.sh"
         script.write_text('#!/bin/sh\ntest "$1" = pre_tool_call && exec sleep 60\nexit 0\n')
@@ -167,6 +185,7 @@ print(json.dumps(found))
         assert not action.ran("harmless-ran")
         assert "fails closed" in action.model.tool_results()[0]
 
+    @pytest.mark.cell("hang")
     def test_a_gateway_that_hangs_is_not_waited_for(self, action: Agent) -> None:
         """Accepted and never answered: the script gives up before Hermes or the plugin would."""
         action.product.stop()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
-from tests.e2e.conftest import Claude
+from tests.e2e.claude import ClaudeAgent
 from tests.e2e.fake_model import Call, FakeModel, Say, Step
 from tests.e2e.product import Product
 
@@ -19,11 +19,11 @@ class Interrupting(FakeModel):
 
     meanwhile: Callable[[], object] | None = None
 
-    def next_step(self, used: int, first_user_text: str) -> Step:
+    def next_step(self, used: int, said: str) -> Step:
         if used == 1 and self.meanwhile is not None:
             happening, self.meanwhile = self.meanwhile, None
             happening()
-        return super().next_step(used, first_user_text)
+        return super().next_step(used, said)
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_a_running_session_goes_on_when_we_leave(
     product.wait_ready()
     model.script = [touch("before"), touch("after"), Say("finished")]
     model.meanwhile = lambda: product.cli(*leave)
-    done = Claude(product, model).run()
+    done = ClaudeAgent(product, model).run()
     assert (product.project / "before").exists()
     assert (product.project / "after").exists()
     assert done.stdout.strip() == "finished"
@@ -72,7 +72,7 @@ def test_a_missing_hook_script_stops_nothing(product: Product, model: Interrupti
     product.cli("setup", "claude-code", "--mode", "action", "--yes")
     (product.data / "hooks" / "claude-code-hook.sh").unlink()
     model.script = [touch("ran"), Say("finished")]
-    done = Claude(product, model).run()
+    done = ClaudeAgent(product, model).run()
     assert (product.project / "ran").exists()
     assert done.stdout.strip() == "finished"
     assert done.returncode == 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,8 +14,10 @@ from typing import Any
 import pytest
 from tests.e2e import agents
 from tests.e2e.contract import DANGEROUS, Agent, Contract, github_token, plant_credentials
-from tests.e2e.fake_model import Call, FakeModel, Say, Step
+from tests.e2e.fake_model import Call, FakeModel, Say
 from tests.e2e.product import Product, free_port, kill_group
+
+pytestmark = pytest.mark.agent("opencode")
 
 MCP_SERVER = """
 import json, sys
@@ -151,6 +152,7 @@ class TestOpenCode(Contract):
         assert len({row["session_id"] for row in rows}) == 1
         assert rows[0]["session_id"].startswith("ses_")
 
+    @pytest.mark.cell("prompt")
     def test_a_refused_prompt_says_why(self, action: Agent) -> None:
         done = action.run(f"deploy with {github_token()} please")
         assert done.returncode != 0
@@ -197,6 +199,7 @@ class TestOpenCode(Contract):
         assert "<redacted" in action.model.everything()
         assert token not in action.model.everything()
 
+    @pytest.mark.cell("sub-agent")
     def test_a_sub_agents_call_is_governed_like_the_main_agents(self, action: Agent) -> None:
         task = {"description": "delegate", "prompt": "SUBAGENT-TASK", "subagent_type": "general"}
         action.model.script = [Call("task", task), Say("main done")]
@@ -212,42 +215,12 @@ class TestOpenCode(Contract):
         assert {row["session_id"] for row in rows} == {blocked["session_id"]}
         assert blocked["agent_id"] != blocked["session_id"]
 
-    def test_a_question_nobody_can_be_asked_denies_the_call(self, agent: Agent) -> None:
-        (agent.product.home / ".gnupg").mkdir()
-        (agent.product.home / ".gnupg" / "notes").write_text("made-up\n")
-        agent.govern("--mode", "action", "--human-approval")
-        agent.model.script = [agent.shell('touch dangerous-ran; cat "$HOME/.gnupg/notes"')]
-        agent.run()
-        assert not agent.ran()
-        (row,) = agent.product.hook_rows(agent.before_call)
-        assert (row["action"], row["raw_action"]) == ("block", "confirm")
-
     def test_an_allowed_call_still_meets_the_users_own_permissions(self, agent: OpenCodeAgent) -> None:
         agent.configure(permission={"bash": "deny"})
         agent.govern("--mode", "action")
         agent.model.script = [agent.shell("touch not-allowed-by-the-user")]
         agent.run()
         assert not agent.ran("not-allowed-by-the-user")
-
-    def test_a_gateway_that_hangs_during_a_turn_denies_the_call_in_time(self, action: Agent) -> None:
-        """OpenCode itself sets its plugins no limit."""
-        gateway = action.product.gateway
-        assert gateway is not None
-        call = action.shell("touch harmless-ran")
-
-        class Hanging(list[Step]):
-            def __getitem__(self, place: Any) -> Any:
-                gateway.send_signal(signal.SIGSTOP)
-                return super().__getitem__(place)
-
-        action.model.script = Hanging([call])
-        try:
-            action.run()  # ends within its 90 s
-        finally:
-            gateway.send_signal(signal.SIGCONT)
-        assert not action.ran("harmless-ran")
-        assert "gateway timed out" in action.model.tool_results()[0]
-        assert action.before_call in {each["event"] for each in action.failures()}
 
     def test_xdg_config_home_is_followed(self, agent: OpenCodeAgent) -> None:
         plant_credentials(agent.product)

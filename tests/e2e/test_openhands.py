@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -17,9 +15,20 @@ from typing import Any
 
 import pytest
 from tests.e2e import agents
-from tests.e2e.contract import DANGEROUS, Agent, Contract, github_token, plant_credentials
+from tests.e2e.contract import (
+    DANGEROUS,
+    SHORT_LIMIT_S,
+    Agent,
+    Contract,
+    Impatient,
+    OwnLimit,
+    github_token,
+    plant_credentials,
+)
 from tests.e2e.fake_model import Call, FakeModel, Say, Step
 from tests.e2e.product import Product
+
+pytestmark = pytest.mark.agent("openhands")
 
 MINE = """\
 {"post_tool_use" : [
@@ -30,7 +39,7 @@ SHORT: dict[str, Any] = {"security_risk": "LOW", "summary": "a step"}
 """What OpenHands wants with every call."""
 
 
-class OpenHandsAgent(Agent):
+class OpenHandsAgent(Impatient):
     """OpenHands headless, which approves every action by itself; it never exits with anything but 0."""
 
     command = "openhands"
@@ -67,6 +76,12 @@ class OpenHandsAgent(Agent):
     def shell(self, command: str) -> Call:
         return Call("terminal", {"command": command, **SHORT})
 
+    def shorten_limits(self) -> None:
+        hooks = json.loads(self.settings.read_text())
+        for groups in hooks.values():
+            groups[0]["hooks"][0]["timeout"] = SHORT_LIMIT_S
+        self.settings.write_text(json.dumps(hooks))
+
     def shadow(self, project: Path) -> Path:
         """Write a hooks file of no hooks into a project."""
         path = project / ".openhands" / "hooks.json"
@@ -88,7 +103,7 @@ def agent(tmp_path: Path, model: FakeModel) -> Iterator[OpenHandsAgent]:
     shutil.rmtree(openhands.sockets)
 
 
-class TestOpenHands(Contract):
+class TestOpenHands(Contract, OwnLimit):
     """The contract, and what only OpenHands has."""
 
     test_a_leaked_secret_is_replaced_before_the_model_sees_it = None  # OpenHands cannot; see below
@@ -147,6 +162,7 @@ class TestOpenHands(Contract):
         assert action.settings.read_bytes() == before
         assert "SELF-PROTECT-HOOKS" in action.model.tool_results()[0]
 
+    @pytest.mark.cell("sub-agent")
     def test_a_sub_agent_is_not_started_since_it_would_call_no_hooks(self, action: OpenHandsAgent) -> None:
         self._delegate(action)
         assert not action.ran()
@@ -154,6 +170,7 @@ class TestOpenHands(Contract):
         (row,) = action.product.hook_rows("PreToolUse")
         assert (row["action"], row["rule_ids"]) == ("block", ["INPUT-BOUND"])
 
+    @pytest.mark.cell("sub-agent")
     def test_a_sub_agent_that_the_operator_allows_is_not_governed(self, action: OpenHandsAgent) -> None:
         """Once OpenHands calls hooks there, this fails and delegation need not be refused any more."""
         entry = {"target_type": "tool", "target_name": "@openhands/task", "reason": "trusted here"}
@@ -192,40 +209,6 @@ class TestOpenHands(Contract):
         done = action.run()
         assert "done" in done.stdout
         assert len(action.model.requests) == 1
-
-    def test_a_gateway_that_hangs_is_not_waited_for(self, action: OpenHandsAgent) -> None:
-        """Accepted and never answered: the script gives up, and refuses, before OpenHands would."""
-        call = action.shell("touch harmless-ran")
-
-        class Hanging(list[Step]):
-            def __getitem__(self, place: Any) -> Any:
-                if action.product.gateway is not None and not hung:
-                    action.product.gateway.send_signal(signal.SIGSTOP)
-                    hung.append(True)
-                return super().__getitem__(place)
-
-        hung: list[bool] = []
-        action.model.script = Hanging([call])
-        try:
-            action.run()
-        finally:
-            assert action.product.gateway is not None
-            action.product.gateway.send_signal(signal.SIGCONT)
-        assert not action.ran("harmless-ran")
-        assert "fails closed" in action.model.tool_results()[0]
-        assert {each["reason"] for each in action.failures()} == {"gateway timed out"}
-
-    def test_a_hook_that_openhands_itself_times_out_lets_the_call_run(self, action: OpenHandsAgent) -> None:
-        """The gap that the agent's page names; our script answers well before."""
-        action.product.stop()
-        hooks = json.loads(action.settings.read_text())
-        for groups in hooks.values():
-            groups[0]["hooks"][0]["timeout"] = 1
-        action.settings.write_text(json.dumps(hooks))
-        with socket.create_server(("127.0.0.1", action.product.port)):
-            action.model.script = [action.shell("touch harmless-ran")]
-            action.run()
-        assert action.ran("harmless-ran")
 
     def test_a_projects_setup_governs_that_project(self, agent: OpenHandsAgent) -> None:
         plant_credentials(agent.product)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.e2e.conftest import Claude
+from tests.e2e.claude import ClaudeAgent
 from tests.e2e.fake_model import Call, Say
 from tests.e2e.product import BIN
 
@@ -11,14 +11,14 @@ pytestmark = pytest.mark.smoke
 
 
 @pytest.fixture
-def governed(claude: Claude) -> Claude:
+def governed(claude: ClaudeAgent) -> ClaudeAgent:
     claude.product.init()
     claude.product.start()
     claude.product.cli("setup", "claude-code", "--mode", "action", "--yes")
     return claude
 
 
-def attempts(claude: Claude) -> dict[str, Call]:
+def attempts(claude: ClaudeAgent) -> dict[str, Call]:
     data = claude.product.data
     port = claude.product.port
     settings = claude.product.home / ".claude" / "settings.json"
@@ -50,7 +50,7 @@ def attempts(claude: Claude) -> dict[str, Call]:
     }
 
 
-def test_every_attempt_is_denied_and_changes_nothing(governed: Claude) -> None:
+def test_every_attempt_is_denied_and_changes_nothing(governed: ClaudeAgent) -> None:
     product = governed.product
     before = product.tree()
     script = (product.data / "hooks" / "claude-code-hook.sh").read_bytes()

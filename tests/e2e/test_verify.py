@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -40,10 +41,15 @@ class Machine:
     """After ``defenseclaw setup``."""
 
     def govern(self, *options: str) -> None:
+        """Set up, and wait for the gateway to take it up: what it writes then would undo a sabotage."""
         self.product.init()
         self.product.start()
         self.product.cli("setup", self.command, *options, "--yes")
-        self.product.wait_ready()
+        deadline = time.monotonic() + 20
+        done = ("config-update", "defenseclaw")
+        while done not in {(row["action"], row["actor"]) for row in self.product.rows()}:
+            assert time.monotonic() < deadline, "the gateway did not take the setup up"
+            time.sleep(0.05)
 
     def verify(self, *options: str, env: dict[str, str] | None = None) -> Verified:
         done = self.product.cli("verify", self.command, *options, "--json", code=None, env=env or {})
@@ -137,6 +143,7 @@ class Verification(ABC):
         machine.govern("--mode", "action")
         return machine
 
+    @pytest.mark.cell("verify")
     def test_in_action_mode_everything_is_enforced(self, action: Machine) -> None:
         verified = action.verify()
         assert verified.outcomes == dict.fromkeys(ALL, "enforced"), verified.report
@@ -144,12 +151,14 @@ class Verification(ABC):
         assert verified.report["agent_version"] == self.version
         assert strays(action.product) == []
 
+    @pytest.mark.cell("verify")
     def test_in_observe_mode_everything_is_observed(self, machine: Machine) -> None:
         machine.govern()
         verified = machine.verify()
         assert verified.outcomes == dict.fromkeys(ALL, "observed"), verified.report
         assert (verified.exit_code, verified.outcome) == (0, "observed")
 
+    @pytest.mark.cell("verify")
     def test_nothing_of_the_run_is_left(self, action: Machine) -> None:
         action.verify()  # the first run of an agent leaves its own first-run files
         before, settings = state(action.product), self.settings(action.product).read_bytes()
@@ -159,6 +168,7 @@ class Verification(ABC):
         assert self.settings(action.product).read_bytes() == settings
         assert set(Path("/tmp").glob("defenseclaw-verify-*")) <= temporary
 
+    @pytest.mark.cell("verify")
     def test_it_is_shown_until_something_changes(self, action: Machine) -> None:
         action.verify()
         shown = {each["name"]: each["verified"] for each in action.product.cli_json("status")["connectors"]}
@@ -194,6 +204,7 @@ class Verification(ABC):
         spoil_token(product, self.name)
         return ()
 
+    @pytest.mark.cell("verify")
     @pytest.mark.parametrize(
         ("sabotage", "fail_mode"),
         [
@@ -217,6 +228,7 @@ class Verification(ABC):
         assert verified.outcomes["tool call"] == "not enforced"
         assert verified.report["causes"]
 
+    @pytest.mark.cell("verify")
     def test_shadowed_by_a_project_file_it_is_not_enforced(self, action: Machine) -> None:
         self.shadow(action.product)
         verified = action.verify("--project", str(action.product.project))
@@ -239,6 +251,7 @@ def without(event: str | None) -> Callable[[dict[str, Any]], object]:
     return lambda content: content["hooks"].pop(event) if event else content.pop("hooks")
 
 
+@pytest.mark.agent("claude-code")
 class TestClaudeCode(Verification):
     """Claude Code, with settings of its user that would lead the agent elsewhere."""
 
@@ -277,6 +290,7 @@ class TestClaudeCode(Verification):
         assert "the gateway is not running, so nothing is enforced" in done.stderr
 
 
+@pytest.mark.agent("codex")
 class TestCodex(Verification):
     """Codex, whose hooks count only with the trust that setup wrote."""
 
@@ -316,6 +330,7 @@ class TestCodex(Verification):
         own.write_text("[features]\nhooks = false\n")
 
 
+@pytest.mark.agent("copilot")
 class TestCopilot(Verification):
     """Copilot, in its offline mode."""
 
@@ -340,6 +355,7 @@ class TestCopilot(Verification):
         edit_json(own, lambda content: content.update(disableAllHooks=True))
 
 
+@pytest.mark.agent("gemini-cli")
 class TestGeminiCli(Verification):
     """Gemini CLI, whose user signs in with a key."""
 
@@ -396,6 +412,7 @@ class Short(ABC):
         yield machine
         machine.product.stop()
 
+    @pytest.mark.cell("verify")
     def test_everything_is_enforced_until_the_hooks_are_gone(self, action: Machine) -> None:
         verified = action.verify()
         assert verified.outcomes == dict.fromkeys(self.everything, "enforced"), verified.report
@@ -404,6 +421,7 @@ class Short(ABC):
         assert (again := action.verify()).outcome == "not enforced", again.report
 
 
+@pytest.mark.agent("opencode")
 class TestOpenCode(Short):
     command = "opencode"
 
@@ -415,6 +433,7 @@ class TestOpenCode(Short):
         plugin.write_text("export const Nothing = async () => ({})\n")
 
 
+@pytest.mark.agent("openhands")
 class TestOpenHands(Short):
     """It lets nobody replace a result; sub-agents are not tried."""
 
@@ -428,6 +447,7 @@ class TestOpenHands(Short):
         (product.home / ".openhands" / "hooks.json").write_text("{}")
 
 
+@pytest.mark.agent("hermes")
 class TestHermes(Short):
     command = "hermes"
 
