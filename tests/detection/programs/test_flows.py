@@ -132,6 +132,9 @@ def test_flows_that_are_not_there(command, never):
         ("cat a | sh", False),
         ("base64 a | sh", False),
         ("base64 -d a > b", False),
+        ('printf x | sudo bash -c "$(base64 -d a)"', True),
+        ("printf 'sh -c \"$(base64 -d a)\"' | sh", True),
+        ("printf 'ls $(echo LWw= | base64 -d)' | sh", False),
     ],
 )
 def test_what_a_decoder_gave_is_run(command, decoded):

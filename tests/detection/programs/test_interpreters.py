@@ -138,6 +138,8 @@ def test_a_fork_bomb_of_the_shell():
         r"""ruby -e 'system("rm\s-rf /srv")'""",
         r"""php -r 'system("rm\40-rf /srv");'""",
         r"""lua -e 'os.execute("rm\32-rf /srv")'""",
+        """perl -e "system(\\"'rm' '-rf' /srv\\")" """,
+        """node -e "require('child_process').execSync(\\"'rm' \\" + '\\"-rf\\" /srv')" """,
     ],
 )
 def test_commands_in_strings_are_read_with_their_escapes(command):

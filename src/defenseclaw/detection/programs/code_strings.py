@@ -41,7 +41,9 @@ _PREFIX: Final = re.compile(rf"({STRING})|(?<![\w'\"])(?:[rR][bBfF]?|[bBfFuU][rR
 """Whole strings too, so that what ends in one is not taken for the prefix of the next."""
 _SUM: Final = re.compile(
     rf"({STRING}){_GAP}(\+|\.\.?(?={_GAP}['\"])|/(?![/*])|(?<=['\"])[ \t]+(?=['\"])){_GAP}({STRING})"
+    rf"|{STRING}"
 )
+"""Strings alone too, so that quotes inside of one are not taken for strings."""
 _JOIN: Final = re.compile(
     rf"\b(?:join|joinpath|resolve)\({_GAP}({STRING}(?:{_GAP},{_GAP}{STRING})*){_GAP},?{_GAP}\)"
 )
@@ -65,6 +67,7 @@ _ASSIGNED: Final = re.compile(
 )
 _NAME: Final = re.compile(r"(?<![\w.$'\"])[$]?([A-Za-z_]\w*)\b(?!\s{0,32}(?:[-+*/.|]?=(?!=)|\())")
 _PARTS: Final = re.compile(STRING)
+_UNESCAPED_QUOTE: Final = re.compile(r"(?<!\\)\"")
 _FOLDABLE: Final = re.compile(
     r"['\"]\s{0,32}(?:[+/.{\[]|['\"])|[+/.]\s{0,32}['\"]|\bjoin|b64|atob|base64|fromhex|unhexlify|\bHOME\b|home|Path|[$#{]\{?\w+\}"
 )
@@ -172,6 +175,8 @@ def _join_all(code: str) -> str:
 
 
 def _sum(match: re.Match[str]) -> str:
+    if match[1] is None:
+        return match[0]
     left, operator, right = match[1][1:-1], match[2], match[3][1:-1]
     if len(left) + len(right) > _MAX_STRING:
         return match[0]
@@ -191,4 +196,6 @@ def _decoded(match: re.Match[str], decode: Callable[[str], bytes]) -> str:
 
 
 def _literal(text: str) -> str:
-    return f'"{text}"' if '"' not in text else f"'{text}'" if "'" not in text else '""'
+    if '"' not in text:
+        return f'"{text}"'
+    return f"'{text}'" if "'" not in text else '"' + _UNESCAPED_QUOTE.sub(r"\"", text) + '"'

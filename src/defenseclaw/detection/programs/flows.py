@@ -190,11 +190,22 @@ class FlowFinder:
             by_word = not (command.context == "substitution" and command.parent == producer.command.parent)
         if not by_word:
             return "drop" if step.wraps else act.stdin
+        if producer is not None and self._runs_inside(producer.command.parent, command.id):
+            return "drop"  # a word of what this command runs, not of its own
         if act.args == "code" and act.code and UNKNOWN not in act.code and source.kind in _ONLY_SEEN_AS_CODE:
             return "drop"
         if not command.program and command.executable.startswith(UNKNOWN):
             return "code"
         return act.args
+
+    def _runs_inside(self, number: int, outer: int) -> bool:
+        """Whether a command is among those that program text of another one runs."""
+        step = self._commands.get(number)
+        while step is not None and step.command.parent:
+            if step.command.parent == outer:
+                return True
+            step = self._commands.get(step.command.parent)
+        return False
 
     def _sources(self, step: Step) -> list[Source]:
         """Return what comes out of a command that did not go in through a pipe."""
