@@ -702,7 +702,9 @@ class Inspector:
                 self.listeners.remove(listener)
 
     def _count(self, connector: str) -> Counters:
-        counters = self.counters.setdefault(connector, Counters())
+        counters = self.counters.get(connector)
+        if counters is None:
+            counters = self.counters[connector] = Counters()
         counters.last_activity_at = utc_now()
         return counters
 

@@ -185,6 +185,22 @@ async def test_stopping_finishes_what_waits(store: Store) -> None:
     assert shelf.closed
 
 
+def test_lone_calls_are_in_the_journal_soon_and_in_order(store: Store) -> None:
+    shelf = Shelf()
+    writer = Writer(store, journal=shelf)
+    writer.start()
+    committed = [a_batch() for _ in range(200)]
+    for batch in committed:
+        writer.commit_sync(batch)
+    ends = time.monotonic() + 10
+    while len(shelf.batches) < len(committed) and time.monotonic() < ends:
+        time.sleep(0.001)  # nothing is committed any more, and nobody stops the writer
+    assert shelf.batches == committed
+    writer.commit_sync(a_batch())
+    assert writer.stop()
+    assert len(shelf.batches) == len(committed) + 1
+
+
 def test_a_closed_loop_does_not_harm_the_writer(store: Store, writer: Writer) -> None:
     gate = threading.Event()
     thread = threading.Thread(target=lambda: writer.call_sync(lambda _: gate.wait(5)))

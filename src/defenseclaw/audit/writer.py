@@ -17,7 +17,7 @@ import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, Protocol, TypeVar
 
 from defenseclaw.audit.appender import Appender
@@ -31,6 +31,9 @@ _GATHERED_BATCHES = 32
 """Batches that are not held back any longer while more come in."""
 _BACKFILL_EVERY = 256
 """Batches after which the log is moved into the database, beside the commits: it takes milliseconds."""
+_COPY_WITHIN_S = 0.02
+_COPIED_BATCHES = 64
+"""Where calls come one at a time, the journal gets their lines together: by this time, or of so many."""
 
 T = TypeVar("T")
 Job = Callable[[Appender], Any]
@@ -112,6 +115,10 @@ class Writer:
         self._backfilling: threading.Thread | None = None
         self._unfilled = 0
         self._last_group = 0
+        self._uncopied: list[Batch] = []
+        """Committed, told to those who waited, and not in the journal yet."""
+        self._copy_at = 0.0
+        """When the oldest of them is to be there, monotonic seconds."""
         self.committed = 0
         """Batches committed so far."""
 
@@ -262,7 +269,16 @@ class Writer:
             if group or ends:
                 self._last_group = len(group)
                 return group
+            self._wait_for_bell()
+
+    def _wait_for_bell(self) -> None:
+        if not self._uncopied:
             self._bell.get()
+            return
+        try:
+            self._bell.get(timeout=max(0.0, self._copy_at - time.monotonic()))
+        except Empty:
+            self._copy()
 
     def _serve(self, group: list[_Entry]) -> None:
         """Do the work of a group in its order and tell all who wait."""
@@ -280,9 +296,25 @@ class Writer:
             raise
         finally:
             _settle(group)
-            # A copy, so nobody waits for it.
             if committed and self._journal is not None:
-                self._journal.write(committed)
+                self._have_copied(committed, alone=len(group) == 1)
+
+    def _have_copied(self, committed: list[Batch], *, alone: bool) -> None:
+        """Give the journal what was committed: a copy, so nobody waits for it.
+
+        A caller who is ``alone`` goes on as soon as it is told, and would wait for the interpreter lock.
+        """
+        now = time.monotonic()
+        if not self._uncopied:
+            self._copy_at = now + _COPY_WITHIN_S
+        self._uncopied += committed
+        if not alone or len(self._uncopied) >= _COPIED_BATCHES or now >= self._copy_at:
+            self._copy()
+
+    def _copy(self) -> None:
+        uncopied, self._uncopied = self._uncopied, []
+        if uncopied and self._journal is not None:
+            self._journal.write(uncopied)
 
     def _commit(self, entries: list[_Entry], committed: list[Batch]) -> None:
         batches = [entry.work for entry in entries if isinstance(entry.work, Batch)]
@@ -350,6 +382,7 @@ class Writer:
                 entry.error = StoreUnavailable("the audit writer is not running")
                 left.append(entry)
         _settle(left)
+        self._copy()
         if self._backfilling is not None:
             self._backfilling.join()
         self._appender.close()
