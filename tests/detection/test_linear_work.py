@@ -68,6 +68,16 @@ def test_there_are_enough_families():
     assert len(UNITS) + len(NESTED) >= 300
 
 
+def test_a_quadratic_door_is_seen():
+    def door(text: str) -> None:
+        for _ in range(0, len(text), 16):
+            for _ in range(0, len(text), 16):
+                len(text)
+
+    with pytest.raises(pytest.fail.Exception):
+        grows_linearly(door, "abc", 1_000)
+
+
 @pytest.mark.parametrize("family", SHELL + NESTED, ids=repr)
 def test_a_command(family):
     grows_linearly(DOORS["command"], family, 1_000)
