@@ -6,6 +6,7 @@ OpenHands prepares itself for several seconds before each turn; what needs no tu
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -236,14 +237,28 @@ class TestOpenHands(Contract, OwnLimit):
         action.run()
         assert not action.model.requests  # OpenHands does not start with a file it cannot read
 
-    def test_a_session_whose_directory_is_gone_calls_no_hooks(self, action: OpenHandsAgent) -> None:
-        """The gap that the agent's page names: OpenHands starts hooks in that directory."""
+    def test_the_sessions_directory_cannot_be_taken_away(self, action: OpenHandsAgent) -> None:
+        """OpenHands starts hooks in that directory: without it, nothing would be governed any more."""
         action.model.script = [
             action.shell('mv "$PWD" "$PWD-moved"'),
             action.shell("touch harmless-ran"),
         ]
         action.run()
-        action.product.project.with_name("project-moved").rename(action.product.project)
+        assert action.ran("harmless-ran")
+        moved, touched = action.product.hook_rows("PreToolUse")
+        assert (moved["action"], moved["rule_ids"]) == ("block", ["SELF-PROTECT-HOOKS"])
+        assert touched["action"] == "allow"
+
+    def test_a_session_whose_directory_is_gone_calls_no_hooks(self, action: OpenHandsAgent) -> None:
+        """The gap that the agent's page names, for what takes the directory away unseen."""
+        moved = action.product.project.with_name("project-moved")
+        taking = f"import os; n = chr(112) + {moved.name[1:-6]!r}; os.rename('../' + n, '../{moved.name}')"
+        action.model.script = [
+            action.shell(f"python3 -c {shlex.quote(taking)}"),
+            action.shell("touch harmless-ran"),
+        ]
+        action.run()
+        moved.rename(action.product.project)
         assert action.ran("harmless-ran")
         assert len(action.product.hook_rows("PreToolUse")) == 1
 
