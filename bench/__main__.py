@@ -265,18 +265,7 @@ def command_rows() -> Iterator[Row]:
 
 
 def hook_row(machine: Machine, baseline_port: int, quick: bool) -> Row:
-    script = machine.data / "hooks" / "claude-code-hook.sh"
-    setup = [BIN / "defenseclaw", "setup", "claude-code", "--yes", "--force"]
-    subprocess.run([str(part) for part in setup], env=machine.env, check=True, capture_output=True)
-    payload = json.dumps(
-        {
-            "hook_event_name": "PreToolUse",
-            "session_id": "bench",
-            "cwd": "/",
-            "tool_name": "Bash",
-            "tool_input": {"command": "echo hello"},
-        }
-    ).encode()
+    """Time every agent's hook script over a tool call of that agent's; the slowest decides."""
     bare = machine.folder / "bare.sh"
     bare.write_text(
         "#!/bin/sh\nexec curl -q -s --noproxy '*' -H 'Content-Type: application/json' "
@@ -284,25 +273,46 @@ def hook_row(machine: Machine, baseline_port: int, quick: bool) -> Row:
     )
     bare.chmod(0o700)
 
-    def timed(command: list[str]) -> float:
+    def timed(command: list[str], payload: bytes) -> float:
         began = time.perf_counter()
         subprocess.run(command, input=payload, env=machine.env, check=True, capture_output=True)
         return time.perf_counter() - began
 
-    ours, base = [], []
-    for _ in range(40 if quick else 200):
-        ours.append(timed([str(script), "PreToolUse"]))
-        base.append(timed([str(bare)]))
-    ours.sort()
-    ratio = median(ours) / median(base)
+    found: list[tuple[float, str, list[float], float]] = []
+    for name, script, payload in hooks_of(machine):
+        ours, base = [], []
+        for _ in range(20 if quick else 60):
+            ours.append(timed(script, payload))
+            base.append(timed([str(bare)], payload))
+        ours.sort()
+        found.append((median(ours) / median(base), name, ours, median(base)))
+    ratio, slowest, ours, base_s = max(found)
     return Row(
-        "a command hook as the agent sees it",
+        f"a command hook as the agent sees it, the slowest of {len(found)} agents' ({slowest})",
         ms(median(ours)),
         ms(ours[int(len(ours) * 0.99)]),
-        f"{ratio:.2f} × a bare sh+curl round trip ({ms(median(base))})",
+        f"{min(found)[0]:.2f} to {ratio:.2f} × a bare sh+curl round trip ({ms(base_s)})",
         "≤ 1.5 ×",
         ratio <= 1.5,
     )
+
+
+def hooks_of(machine: Machine) -> Iterator[tuple[str, list[str], bytes]]:
+    """Set every agent with a hook script up; yield its name, a call of the script, and what it is told of."""
+    from defenseclaw.connectors.base import registry
+    from defenseclaw.connectors.scripted import ScriptedConnector
+    from defenseclaw.vocabulary import EventKind
+
+    for name, connector in registry().items():
+        if not isinstance(connector, ScriptedConnector):
+            continue
+        calls = [event for event, kind in connector.kinds.items() if kind is EventKind.TOOL_CALL]
+        recorded = (ROOT / "tests" / "golden" / name / f"{event}.json" for event in calls)
+        payload = next(path for path in recorded if path.exists())
+        setup = [BIN / "defenseclaw", "setup", connector.command_name, "--yes", "--force"]
+        subprocess.run([str(part) for part in setup], env=machine.env, check=True, capture_output=True)
+        script = machine.data / "hooks" / f"{connector.script}.sh"
+        yield connector.title, [str(script), payload.stem], payload.read_bytes()
 
 
 def start_rows(folder: Path, quick: bool) -> Iterator[Row]:
