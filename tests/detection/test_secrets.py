@@ -62,6 +62,15 @@ def test_random_values_are_no_placeholders(kind: str):
         assert not is_placeholder(value), value
 
 
+def test_letters_crossed_out_are_a_placeholder_unless_chance_put_them_there():
+    assert is_placeholder("sk-proj-xxxxQ7vT")
+    assert is_placeholder("AKIA" + "X" * 16)
+    token = expand("{{alnum:160}}", seed=3)
+    for run in ("XxxX", "xXXx", "xxxx"):
+        assert not is_placeholder(token[:80] + run + token[80:])
+    assert is_placeholder(token[:80] + "x" * 6 + token[80:])
+
+
 def test_a_unit_repeated_twice_is_not_enough():
     assert not is_placeholder("q7Zk" * 2)
     assert is_placeholder("q7Zk" * 3)

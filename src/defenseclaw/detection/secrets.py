@@ -47,8 +47,12 @@ _PLACEHOLDER_WORDS = re.compile(
     r"|key)"
     r"|nota?real|^djangoinsecure"
     r"|^(?:my|the|test)?(?:secret|api|access|auth)?(?:key|token|secret)\d{0,4}$|sample(?:key|token"
-    r"|secret)|redacted|xxxx|yourvalue|mysecret(?:key|token)"
+    r"|secret)|redacted|yourvalue|mysecret(?:key|token)"
 )
+_CROSSED_OUT = re.compile(r"x{4}|X{4}")
+_CROSSED_OUT_AT_LENGTH = re.compile(r"x{6}|X{6}")
+"""In long random values, four of one letter turn up by chance."""
+_LONG = 40
 _NOT_ALNUM = re.compile(r"[\W_]+", re.ASCII)
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _DIGITS = "0123456789"
@@ -96,10 +100,13 @@ def is_placeholder(value: str) -> bool:
     """Whether ``value`` stands for a secret in documentation instead of being one.
 
     True for public samples, words like *example* or *changeme*, keys marked as insecure, stretches of the
-    alphabet or of counting digits, and units of up to eight characters repeated three times or more.
+    alphabet or of counting digits, runs of ``x``, and units of up to eight characters repeated three times or
+    more.
     """
     short = compact(value)
     if not short or short in _PUBLIC_SAMPLES or _PLACEHOLDER_WORDS.search(short):
+        return True
+    if (_CROSSED_OUT if len(short) <= _LONG else _CROSSED_OUT_AT_LENGTH).search(value):
         return True
     if len(short) >= 8 and any(short in run for run in _RUNS):
         return True
