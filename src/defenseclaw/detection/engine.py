@@ -123,25 +123,6 @@ def run(steps: Generator[Need, Snapshot, _T], answer: Callable[[Need], Snapshot]
         return result
 
 
-class _Guard:
-    """What :meth:`_Lanes.guarded` returns."""
-
-    __slots__ = ("_lane", "_lanes")
-
-    def __init__(self, lanes: _Lanes, lane: str) -> None:
-        self._lanes = lanes
-        self._lane = lane
-
-    def __enter__(self) -> None:
-        return
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
-        if not isinstance(error, Exception):
-            return False
-        self._lanes.went_wrong(self._lane, error)
-        return True
-
-
 @dataclass(slots=True)
 class _Lanes:
     """Collects what the lanes of one inspection find."""
@@ -153,10 +134,6 @@ class _Lanes:
     _bounds: set[str] = field(default_factory=set)
     _faults: set[str] = field(default_factory=set)
     withhold: bool = False
-
-    def guarded(self, lane: str) -> _Guard:
-        """Turn whatever goes wrong inside into a finding."""
-        return _Guard(self, lane)
 
     def went_wrong(self, lane: str, error: Exception) -> None:
         """Take note of an error; the finding is the report, there is nobody to tell in a pure core."""
@@ -205,8 +182,10 @@ class _Lanes:
         # A tool call speaks for the agent, so its arguments are not searched for what speaks to it.
         channel = _CHANNELS.get(self.event.kind)
         if scanned is not None and channel is not None and self.rules.instructions:
-            with self.guarded("instructions"):
+            try:
                 self._judge_instructions(scanned, channel)
+            except Exception as error:
+                self.went_wrong("instructions", error)
         return scanned
 
     def _judge_patterns(self, scanned: Scanned) -> None:
@@ -223,10 +202,12 @@ class _Lanes:
         found: list[tuple[Passage, View]] = []
         for view in views(scanned):
             if view.note != "joined":
-                with self.guarded("instructions"):
-                    unseen = view.note == "encoded"
+                unseen = view.note == "encoded"
+                try:
                     for passage in passages(view.text, channel, utf8=view.utf8, unseen=unseen):
                         found.append((passage, view))
+                except Exception as error:
+                    self.went_wrong("instructions", error)
         for passage, view in sorted(found, key=lambda each: -each[0].score):
             for rule, (start, end) in self.rules.instructions.holding(passage, view.text, self.event.kind):
                 self._add_instruction(rule, passage, view.text[start:end])
@@ -283,12 +264,14 @@ class _Lanes:
             if self.event.kind not in rule.kinds:
                 continue
             places = (place for number in numbers for place in patterns.spans(number, text, utf8))
-            with self.guarded(f"pattern of {rule_id}"):
+            try:
                 for start, end in places:
                     if not rule.validate or VALIDATORS[rule.validate](text[start:end], text, start, end):
                         yield rule, start, end
                         if not rule.masks:
                             break
+            except Exception as error:
+                self.went_wrong(f"pattern of {rule_id}", error)
 
     def _add(self, rule: Rule, evidence: str, because: str) -> None:
         if rule.id not in self._found:

@@ -172,18 +172,14 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_url(self, url: bytes) -> None:
         """Count a piece of the request line."""
-        self._header_fields += len(url)
-        if self._header_fields > self.limits.header_bytes:
-            raise _Refused(HeadersTooLarge())
+        self._count_field(len(url))
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Count a header; a trailer behind a chunked body is dropped."""
         if self._phase is not _Phase.HEADER:
             return
-        self._header_fields += len(name) + len(value) + 4
-        if self._header_fields > self.limits.header_bytes:
-            raise _Refused(HeadersTooLarge())
+        self._count_field(len(name) + len(value) + 4)
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
@@ -207,6 +203,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self._phase = _Phase.IDLE
         self._step += 1
         super().on_message_complete()
+
+    def _count_field(self, count: int) -> None:
+        self._header_fields += count
+        if self._header_fields > self.limits.header_bytes:
+            raise _Refused(HeadersTooLarge())
 
     # ---- time -----------------------------------------------------------------------------------
 
