@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.connectors.answers_contract import AnswersContract
 from tests.connectors.scripted_contract import ACTION, FINDING, EntriesContract, SwitchedOffContract
 
 from defenseclaw.connectors import claudecode, files, runtime
@@ -45,7 +46,7 @@ FOREIGN = [
 ]
 
 
-class TestClaudeCodeContract(EntriesContract, SwitchedOffContract):
+class TestClaudeCodeContract(AnswersContract, EntriesContract, SwitchedOffContract):
     connector = CLAUDE
     version = "2.1.197"
     too_old = "2.1.151"

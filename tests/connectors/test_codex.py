@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.connectors.answers_contract import AnswersContract
 from tests.connectors.scripted_contract import ACTION, FINDING, SwitchedOffContract
 
 from defenseclaw.connectors import codex, codex_config, codex_notify, files, runtime
@@ -37,7 +38,7 @@ FOREIGN = [
 ]
 
 
-class TestCodexContract(SwitchedOffContract):
+class TestCodexContract(AnswersContract, SwitchedOffContract):
     connector = CODEX
     version = "0.169.0"
     too_old = "0.128.9"

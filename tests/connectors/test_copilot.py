@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from tests.connectors.answers_contract import AnswersContract
 from tests.connectors.scripted_contract import FINDING, EntriesContract, ProjectContract
 
 from defenseclaw.connectors import copilot, files, runtime
@@ -21,7 +22,7 @@ FOREIGN = [
 ]
 
 
-class TestCopilotContract(EntriesContract, ProjectContract):
+class TestCopilotContract(AnswersContract, EntriesContract, ProjectContract):
     connector = COPILOT
     version = "1.0.102"
     too_old = "1.0.17"
@@ -36,9 +37,6 @@ class TestCopilotContract(EntriesContract, ProjectContract):
         b"{broken",
     )
     note = "trusts the folder"
-
-    def decode(self, name, **changes):
-        return COPILOT.decode(HookCall(payload=self.golden(name, **changes), header_event=name))
 
     def spoil(self, path):
         content = json.loads(path.read_text())

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.connectors.answers_contract import AnswersContract
 from tests.connectors.scripted_contract import FINDING, EntriesContract, SwitchedOffContract
 
 from defenseclaw.connectors import files, geminicli, runtime
@@ -34,7 +35,7 @@ OFF = '{"hooksConfig": {"enabled": false}} // by somebody'
 NAMED = '{"hooksConfig": {"disabled": ["other", "defenseclaw"]}}'
 
 
-class TestGeminiContract(EntriesContract, SwitchedOffContract):
+class TestGeminiContract(AnswersContract, EntriesContract, SwitchedOffContract):
     connector = GEMINI
     version = "0.61.0"
     too_old = "0.25.9"

@@ -1,0 +1,139 @@
+"""What every connector with a hook script answers to every payload, to the letter.
+
+``tests/golden/<connector>/<Event>.json`` are payloads as the agent sent them or as its documentation has
+them; ``answers.json`` beside them holds the exact answer to each, for every action in both modes, and what
+the script says without a gateway in both fail modes. ``make golden`` writes it anew.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tests.connectors.scripted_contract import ACTION, GOLDEN, ScriptedContract
+
+from defenseclaw.connectors.base import HookCall, NativeAnswer
+from defenseclaw.policy.decision import decide
+from defenseclaw.vocabulary import Action, Approvals, FailMode, Finding, Mode, Posture, Severity
+
+SEVERITIES = {
+    Action.ALLOW: None,
+    Action.ALERT: Severity.MEDIUM,
+    Action.CONFIRM: Severity.HIGH,
+    Action.BLOCK: Severity.CRITICAL,
+}
+
+
+def answered(connector, event, raw, mode):
+    """The agent's own answer to a finding that asks for ``raw``."""
+    severity = SEVERITIES[raw]
+    found = Finding(
+        rule_id="CMD-RM-ROOT",
+        title="Recursive delete",
+        category="command",
+        severity=severity or Severity.NONE,
+        confidence=0.9,
+    )
+    posture = Posture(mode=mode, approvals=Approvals(enabled=raw is Action.CONFIRM))
+    verdict = decide(event, (found,) if severity else (), posture, evaluation_id="0123456789abcdef")
+    return verdict, connector.encode(event, verdict)
+
+
+def shown(answer: NativeAnswer) -> Any:
+    """An answer as a golden file holds it: its JSON alone where that is all, null for silence."""
+    output = json.loads(answer.stdout) if answer.stdout else None
+    if not answer.exit_code and not answer.stderr:
+        return output
+    return {"stdout": output, "exit": answer.exit_code, "stderr": answer.stderr}
+
+
+def readable(answers: dict[str, Any]) -> str:
+    """The golden file: one answer per line."""
+    events = []
+    for event, groups in sorted(answers.items()):
+        lines = [
+            f"    {json.dumps(group)}: {{\n"
+            + ",\n".join(
+                f"      {json.dumps(name)}: {json.dumps(answer, ensure_ascii=False)}"
+                for name, answer in each.items()
+            )
+            + "\n    }"
+            for group, each in groups.items()
+        ]
+        events.append(f"  {json.dumps(event)}: {{\n" + ",\n".join(lines) + "\n  }")
+    return "{\n" + ",\n".join(events) + "\n}\n"
+
+
+class AnswersContract(ScriptedContract):
+    """Tests; the subclass says which connector."""
+
+    @property
+    def folder(self) -> Path:
+        return GOLDEN / self.connector.name
+
+    def decode(self, name, **changes):
+        return self.connector.decode(HookCall(payload=self.golden(name, **changes), header_event=name))
+
+    def names(self):
+        """The payloads: objects, unlike the words of a command line that stand there too."""
+        found = {path.stem: json.loads(path.read_text()) for path in self.folder.glob("*.json")}
+        return sorted(name for name, body in found.items() if isinstance(body, dict) and name != "answers")
+
+    def test_every_event_has_its_exact_answers(self, machine, rewrite_golden):
+        answers = {name: self._answers(name) for name in self.names()}
+        for name, said in self._without_gateway(machine).items():
+            answers[name]["without a gateway"] = said
+        path = self.folder / "answers.json"
+        if rewrite_golden:
+            path.write_text(readable(answers))
+        assert json.loads(path.read_text()) == answers
+
+    def _answers(self, name):
+        event = self.decode(name)
+        return {
+            str(mode): {str(raw): shown(answered(self.connector, event, raw, mode)[1]) for raw in SEVERITIES}
+            for mode in Mode
+        }
+
+    def _without_gateway(self, machine):
+        hooked = [name for name in self.connector.events(self.version) if name in self.names()]
+        assert len(hooked) >= 5
+        said: dict[str, dict[str, Any]] = {name: {} for name in hooked}
+        for mode in FailMode:
+            self.install(machine, replace(ACTION, fail_mode=mode))
+            for name in said:
+                done = subprocess.run(
+                    ["/bin/sh", "-c", self.connector.command(machine, name)],
+                    input=json.dumps(self.golden(name)).encode(),
+                    capture_output=True,
+                    env={},
+                    timeout=30,
+                )
+                said[name][str(mode)] = {
+                    "stdout": json.loads(done.stdout) if done.stdout else None,
+                    "exit": done.returncode,
+                }
+                if mode is FailMode.CLOSED:
+                    said[name]["closed"]["stderr"] = done.stderr.decode()
+        return said
+
+    def test_observe_changes_nothing(self):
+        for name in self.names():
+            event = self.decode(name)
+            for raw in SEVERITIES:
+                verdict, answer = answered(self.connector, event, raw, Mode.OBSERVE)
+                assert verdict.raw_action is raw
+                assert answer == self.connector.encode(event, replace(verdict, raw_action=Action.ALLOW))
+                assert answer == answered(self.connector, event, Action.ALLOW, Mode.OBSERVE)[1]
+
+    def test_what_can_be_refused_is_refused_in_the_answers(self):
+        """So that a golden file cannot hold a refusal that lets the event pass."""
+        answers = json.loads((self.folder / "answers.json").read_text())
+        refusable = [name for name in answers if self.decode(name).name in self.connector.block_events]
+        assert refusable
+        for name in refusable:
+            assert answers[name]["action"]["block"] != answers[name]["action"]["allow"]
+            assert answers[name]["observe"]["block"] == answers[name]["observe"]["confirm"]
