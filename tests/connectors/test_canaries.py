@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from defenseclaw.connectors.base import Connector, Host, registry
+from defenseclaw.connectors import files
+from defenseclaw.connectors.base import Connector, Host, SetupOptions, registry
 from defenseclaw.connectors.canary import Canary, Stage
 from defenseclaw.connectors.claudecode import ClaudeCode
 
@@ -24,6 +25,7 @@ def stage(tmp_path: Path) -> Stage:
         version="1.2.3",
         model_url="http://127.0.0.1:4321",
         key="key-of-this-run",
+        task="Do step 0123456789abcdef.",
         session_id="0b6f1e1a-1111-4222-8333-444455556666",
         project=scratch / "project",
         scratch=scratch,
@@ -135,9 +137,81 @@ def test_hermes_forgets_the_provider_of_the_run_and_no_other(host: Host, stage: 
     assert json.loads(path.read_text()) == others
 
 
+def test_hermes_transcripts_of_the_run_are_traces_and_no_others(host: Host, stage: Stage):
+    live = host.home / ".hermes" / "cache" / "delegation" / "live"
+    write(live / "deleg_1" / "task-0.log", f"goal: {stage.task}\n")
+    write(live / "deleg_2" / "task-0.log", "goal: Do step 1.\n")
+    assert list(canary_of(registry()["hermes"]).traces(host, stage)) == [live / "deleg_1"]
+
+
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"credential_pool": 3}', '{"credential_pool": {}}'])
 def test_hermes_file_of_any_other_shape_is_left_as_it_is(content: str, host: Host, stage: Stage):
     path = host.home / ".hermes" / "auth.json"
     write(path, content)
     canary_of(registry()["hermes"]).tidy(host, stage)
     assert path.read_text() == content
+
+
+def suspects(name: str, host: Host, stage: Stage) -> str:
+    return "\n".join(canary_of(registry()[name]).suspects(host, stage))
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "text", "named"),
+    [
+        ("opencode", ".opencode/plugins/theirs.ts", "", ".opencode/plugins/theirs.ts"),
+        ("opencode", ".opencode/plugin/theirs.js", "", ".opencode/plugin/theirs.js"),
+        ("opencode", "opencode.jsonc", '{"plugin": ["theirs"]} // a comment', "opencode.jsonc"),
+        ("opencode", ".opencode/opencode.json", '{"plugin": ["theirs"]}', ".opencode/opencode.json"),
+        ("openhands", ".openhands/hooks.json", "{broken", ".openhands/hooks.json"),
+        ("openhands", ".env", "A=1\nexport OPENHANDS_WORK_DIR=elsewhere\n", ".env"),
+        ("hermes", ".hermes/plugins/theirs/plugin.yaml", "", ".hermes/plugins/theirs"),
+    ],
+)
+def test_what_of_a_project_may_be_the_reason_is_named(
+    name: str, path: str, text: str, named: str, host: Host, stage: Stage
+):
+    assert suspects(name, host, stage) == ""
+    write(stage.project / path, text)
+    assert str(stage.project / named) in suspects(name, host, stage)
+
+
+def test_a_plugin_of_opencode_counts_in_directories_above_the_project(host: Host, stage: Stage):
+    above = stage.project.parent / ".opencode" / "plugins" / "defenseclaw.js"
+    write(above, "")
+    assert str(above) in suspects("opencode", host, stage)
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "text"),
+    [
+        ("opencode", "opencode.json", '{"model": "theirs"}'),
+        ("opencode", "opencode.json", "{broken"),
+        ("opencode", ".opencode/plugins/notes.md", ""),
+        ("openhands", ".env", "# OPENHANDS_WORK_DIR=elsewhere\n"),
+        ("hermes", ".hermes/plugins/empty/notes.md", ""),
+    ],
+    ids=["no plugins", "broken", "no plugin", "comment", "no manifest"],
+)
+def test_other_files_of_a_project_are_no_reason(name: str, path: str, text: str, host: Host, stage: Stage):
+    write(stage.project / path, text)
+    assert suspects(name, host, stage) == ""
+
+
+def test_of_many_plugins_some_are_named(host: Host, stage: Stage):
+    for number in range(50):
+        write(stage.project / ".opencode" / "plugins" / f"{number}.js", "")
+        write(stage.project / ".hermes" / "plugins" / str(number) / "plugin.yaml", "")
+    assert suspects("opencode", host, stage).count(".js") == 8
+    assert suspects("hermes", host, stage).count("/plugins/") == 8
+
+
+@pytest.mark.parametrize("name", ["copilot", "opencode", "openhands"])
+def test_a_projects_setup_is_verified_in_the_project(name: str, host: Host, stage: Stage):
+    connector = registry()[name]
+    canary = canary_of(connector)
+    assert canary.project(host) is None
+    options = SetupOptions(workspace=stage.project, force=True)
+    files.apply(host, connector, connector.plan_setup(host, options))
+    assert canary.project(host) == stage.project
+    assert suspects(name, host, stage) == ""

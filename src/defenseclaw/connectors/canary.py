@@ -32,6 +32,8 @@ class Stage:
     """The made-up credential the model takes, and the only one."""
     session_id: str
     """A random UUID, for agents that let theirs be chosen."""
+    task: str
+    """What the sub-agent is told, words that no other run has."""
     project: Path
     """Working directory of the agent."""
     scratch: Path
@@ -95,6 +97,14 @@ class Canary(ABC):
         """Return the project that a setup was made for; None for one that holds everywhere."""
         del host
         return None
+
+    def suspects(self, host: Host, stage: Stage) -> Iterable[str]:
+        """Return what of the project's files can keep the agent from heeding our hooks, one clause each.
+
+        It is told as a possible reason when something was not enforced, and never decides whether it was.
+        """
+        del host, stage
+        return ()
 
     def tidy(self, host: Host, stage: Stage) -> None:  # noqa: B027  most agents keep no such list
         """Take out what the agent noted about this run in files that hold other things as well."""

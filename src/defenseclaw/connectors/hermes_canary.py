@@ -2,7 +2,7 @@
 
 Provider and model are arguments; the provider is the one whose address and key come from the environment, as
 long as Hermes' own ``.env`` does not set them. Hermes notes that provider in ``auth.json``, without its key;
-the note of this run is taken out again. Measured on 0.19.0.
+the note of this run is taken out again, and so is the transcript it keeps of a sub-agent. Measured on 0.19.0.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import contextlib
 import fcntl
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from defenseclaw.connectors.base import Host
 from defenseclaw.connectors.canary import Canary, Launch, Stage, ToolUse
 from defenseclaw.errors import SetupError
 
+_MAX_NAMED = 8
 _FIXED = re.compile(rb"(?m)^\s*(?:export\s+)?(LM_BASE_URL|LM_API_KEY)\s*=")
 
 
@@ -70,6 +71,21 @@ class HermesCanary(Canary):
     def delegate(self, task: str) -> ToolUse:
         """The sub-agent tool."""
         return ToolUse(tools=("delegate_task",), arguments={"goal": task, "context": task})
+
+    def suspects(self, host: Host, stage: Stage) -> Iterator[str]:
+        """Where Hermes is told to load a project's plugins, one of our name is loaded in place of ours."""
+        del host
+        found = sorted(each.parent for each in (stage.project / ".hermes" / "plugins").glob("*/plugin.y*ml"))
+        if others := ", ".join(map(str, found[:_MAX_NAMED])):
+            yield f"with HERMES_ENABLE_PROJECT_PLUGINS plugins of the project can take ours' place: {others}"
+
+    def traces(self, host: Host, stage: Stage) -> Iterable[Path]:
+        """The directory of a sub-agent's transcript that names the task of this run."""
+        task = stage.task.encode()
+        for transcript in self._folder(host).glob("cache/delegation/live/*/task-*.log"):
+            with contextlib.suppress(SetupError):
+                if task in (disk.look(transcript).content or b""):
+                    yield transcript.parent
 
     def tidy(self, host: Host, stage: Stage) -> None:
         """The note about the provider of this run, under the lock Hermes takes for it."""

@@ -89,7 +89,8 @@ class OpenCode(ProbedConnector):
     logical = "plugin"
     project_file = f".opencode/plugins/{FILE}"
 
-    canary = OpenCodeCanary()
+    def __init__(self) -> None:
+        self.canary = OpenCodeCanary(self.installed_path)
 
     # ---- translation ----------------------------------------------------------------------------
 

@@ -7,22 +7,37 @@ left alone. Measured on 1.18.33.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
+from defenseclaw.connectors import disk
 from defenseclaw.connectors.base import Host
 from defenseclaw.connectors.canary import Canary, Launch, Stage, ToolUse
+from defenseclaw.connectors.jsonc import CommentedDocument
+from defenseclaw.connectors.jsonedit import read_object
+from defenseclaw.errors import SetupError
 
 _PROVIDER = "defenseclaw-canary"
 _CONTENT = "OPENCODE_CONFIG_CONTENT"
+_PROJECT = ".opencode"
+_MAX_NAMED = 8
 
 
 class OpenCodeCanary(Canary):
-    """See the module's text."""
+    """See the module's text.
+
+    Args:
+        installed: Returns our plugin.
+    """
 
     before_call = "tool.execute.before"
     after_call = "tool.execute.after"
     on_prompt = "chat.message"
+
+    def __init__(self, installed: Callable[[Host], Path]) -> None:
+        self._installed = installed
 
     def hindrance(self, host: Host, stage: Stage) -> str:
         """What is laid over everything can be given once only."""
@@ -52,6 +67,40 @@ class OpenCodeCanary(Canary):
         """The sub-agent tool."""
         asked = {"description": "verification step", "prompt": task, "subagent_type": "general"}
         return ToolUse(tools=("task",), arguments=asked)
+
+    def project(self, host: Host) -> Path | None:
+        """A plugin in ``.opencode/plugins`` holds in its project only."""
+        folder = self._installed(host).parent.parent
+        return folder.parent if folder.name == _PROJECT else None
+
+    def suspects(self, host: Host, stage: Stage) -> Iterator[str]:
+        """Plugins of the project, and of the directories above it, are loaded into the same process."""
+        ours = self._installed(host)
+        found = (
+            path
+            for folder in (stage.project, *stage.project.parents)
+            for path in (*_plugins(folder / _PROJECT), *filter(_names_plugins, _configurations(folder)))
+            if path != ours
+        )
+        if others := ", ".join(map(str, islice(found, _MAX_NAMED))):
+            yield f"a plugin beside ours is in the same process, where it can undo ours: {others}"
+
+
+def _plugins(folder: Path) -> list[Path]:
+    return sorted(each for name in ("plugin", "plugins") for each in (folder / name).glob("*.[jt]s"))
+
+
+def _configurations(folder: Path) -> list[Path]:
+    names = ("opencode.json", "opencode.jsonc")
+    return [place / name for place in (folder, folder / _PROJECT) for name in names]
+
+
+def _names_plugins(configuration: Path) -> bool:
+    """Whether it names plugins; one that is not there, or cannot be read, names none."""
+    try:
+        return bool(read_object(disk.look(configuration).content, CommentedDocument).root.value.get("plugin"))
+    except SetupError:
+        return False
 
 
 def _configuration(stage: Stage) -> Mapping[str, Any]:

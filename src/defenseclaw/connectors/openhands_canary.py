@@ -5,12 +5,16 @@ It cannot replace a result; its sub-agents are not tried. Measured on 1.16.0.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from defenseclaw.connectors import disk
 from defenseclaw.connectors.base import Host
 from defenseclaw.connectors.canary import Canary, Launch, Stage, ToolUse
+from defenseclaw.errors import SetupError
 
+_MOVED = re.compile(rb"(?m)^\s*(?:export\s+)?OPENHANDS_WORK_DIR\s*=")
 _RATED = {"security_risk": "LOW", "summary": "verification step"}
 """What OpenHands wants with every call."""
 
@@ -56,3 +60,17 @@ class OpenHandsCanary(Canary):
         """A project's hooks file holds in its project only."""
         installed = self._installed(host)
         return installed.parent.parent if installed != self._own(host) else None
+
+    def suspects(self, host: Host, stage: Stage) -> Iterator[str]:
+        """The hooks file of the directory OpenHands works in is read instead of the user's."""
+        installed = self._installed(host)
+        hooks = stage.project.joinpath(*installed.parts[-2:])
+        if hooks != installed and hooks.exists():
+            yield f"OpenHands reads {hooks} instead of {installed}"
+        own = stage.project / ".env"
+        try:
+            moved = _MOVED.search(disk.look(own).content or b"")
+        except SetupError:
+            return
+        if moved:
+            yield f"{own} sets OPENHANDS_WORK_DIR, in which OpenHands looks for hooks"

@@ -79,6 +79,7 @@ def verify(order: Order) -> record.Proof:
         attempts, ended = _attempts(order, canary, model, stage)
         rows = evidence.recorded(order.audit_db, connector.name, since, attempts.values())
         seen = list(_seen(canary, model, stage, attempts, rows))
+        suspects = tuple(canary.suspects(host, stage))
     findings = tuple(judge(each, order.posture.mode) for each in seen)
     failures = evidence.failures(order.failure_log, connector.name, since)
     options = SetupOptions(mode=order.posture.mode, fail_mode=order.posture.fail_mode, workspace=project)
@@ -95,7 +96,7 @@ def verify(order: Order) -> record.Proof:
         mode=str(order.posture.mode),
         fail_mode=str(order.posture.fail_mode),
         findings=findings,
-        causes=() if fine else tuple(_causes(model, ended, failures, amiss)),
+        causes=() if fine else (*amiss, *suspects, *_causes(model, ended, failures)),
         refused_hosts=tuple(sorted(model.refused)),
         project=str(project or ""),
         files=files,
@@ -129,6 +130,7 @@ def _staged(detected: Detected, project: Path | None) -> Iterator[tuple[Model, S
                     model_url=model.url,
                     key=model.key,
                     session_id=str(uuid.uuid4()),
+                    task=f"Do step {secrets.token_hex(8)}.",
                     project=project or scratch / "project",
                     scratch=scratch,
                 ),
@@ -142,14 +144,14 @@ def _attempts(
 ) -> tuple[dict[Subject, str], process.Ended]:
     """Run the agent; return the marker of each attempt and how the first turn ended."""
     attempts = {Subject.CALL: markers.mint()}
-    model.task = f"Do step {secrets.token_hex(8)}."
+    model.task = stage.task
     steps = [Step(name=Subject.CALL, use=canary.shell(_touch(stage, attempts[Subject.CALL])))]
     if canary.after_call:
         attempts[Subject.RESULT] = markers.mint()
         note = stage.scratch / "note.txt"
         note.write_text(f"This line is harmless.\n{attempts[Subject.RESULT]}\n")
         steps.append(Step(name=Subject.RESULT, use=canary.shell(f"cat {shlex.quote(str(note))}")))
-    handed_on = canary.delegate(model.task)
+    handed_on = canary.delegate(stage.task)
     if handed_on is not None:
         attempts[Subject.SUBAGENT_CALL] = markers.mint()
         command = _touch(stage, attempts[Subject.SUBAGENT_CALL])
@@ -227,8 +229,7 @@ def _with_failures(
     )
 
 
-def _causes(model: Model, ended: process.Ended, failures: tuple[str, ...], amiss: list[str]) -> Iterator[str]:
-    yield from amiss
+def _causes(model: Model, ended: process.Ended, failures: tuple[str, ...]) -> Iterator[str]:
     yield from (f"hook: {reason}" for reason in failures)
     if model.strangers:
         yield "the agent did not use the key it was given for this run"
