@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
 from tests.connectors.scripted_contract import ACTION, GOLDEN, ScriptedContract
 
 from defenseclaw.connectors.base import HookCall, NativeAnswer
