@@ -11,6 +11,7 @@ from tests.cli.conftest import Machine
 
 from defenseclaw.cli import cli, context
 from defenseclaw.cli.commands import scan
+from defenseclaw.vocabulary import Severity
 
 COMMANDS = {
     "alerts", "audit", "config", "doctor", "explain", "init", "keys", "quickstart", "rules", "scan",

@@ -1,23 +1,36 @@
-"""What every connector with a hook script answers to every payload, to the letter.
+"""What every connector answers to every payload, to the letter.
 
-``tests/golden/<connector>/<Event>.json`` are payloads as the agent sent them or as its documentation has
-them; ``answers.json`` beside them holds the exact answer to each, for every action in both modes, and what
-the script says without a gateway in both fail modes. ``make golden`` writes it anew.
+``tests/golden/<connector>/`` holds payloads as the agent sent them or as its documentation has them;
+``answers.json`` beside them holds the exact answer to each, for every action in both modes, and what is said
+without a gateway in both fail modes; null is silence. ``make golden`` writes it anew.
 """
 
 from __future__ import annotations
 
 import json
 import subprocess
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 from tests.connectors.scripted_contract import ACTION, GOLDEN, ScriptedContract
 
-from defenseclaw.connectors.base import HookCall, NativeAnswer
+from defenseclaw.connectors.base import Connector, HookCall, NativeAnswer
 from defenseclaw.policy.decision import decide
-from defenseclaw.vocabulary import Action, Approvals, FailMode, Finding, Mode, Posture, Severity
+from defenseclaw.vocabulary import (
+    Action,
+    Approvals,
+    Event,
+    FailMode,
+    Finding,
+    Mode,
+    Posture,
+    Severity,
+    Verdict,
+)
 
 SEVERITIES = {
     Action.ALLOW: None,
@@ -25,10 +38,11 @@ SEVERITIES = {
     Action.CONFIRM: Severity.HIGH,
     Action.BLOCK: Severity.CRITICAL,
 }
+UNANSWERED = "without a gateway"
 
 
-def answered(connector, event, raw, mode):
-    """The agent's own answer to a finding that asks for ``raw``."""
+def judged(event: Event, raw: Action, mode: Mode) -> Verdict:
+    """The verdict on a finding that asks for ``raw``."""
     severity = SEVERITIES[raw]
     found = Finding(
         rule_id="CMD-RM-ROOT",
@@ -38,7 +52,12 @@ def answered(connector, event, raw, mode):
         confidence=0.9,
     )
     posture = Posture(mode=mode, approvals=Approvals(enabled=raw is Action.CONFIRM))
-    verdict = decide(event, (found,) if severity else (), posture, evaluation_id="0123456789abcdef")
+    return decide(event, (found,) if severity else (), posture, evaluation_id="0123456789abcdef")
+
+
+def answered(connector: Connector, event: Event, raw: Action, mode: Mode) -> tuple[Verdict, NativeAnswer]:
+    """The verdict on a finding that asks for ``raw``, and the agent's own answer to it."""
+    verdict = judged(event, raw, mode)
     return verdict, connector.encode(event, verdict)
 
 
@@ -50,7 +69,7 @@ def shown(answer: NativeAnswer) -> Any:
     return {"stdout": output, "exit": answer.exit_code, "stderr": answer.stderr}
 
 
-def readable(answers: dict[str, Any]) -> str:
+def readable(answers: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
     """The golden file: one answer per line."""
     events = []
     for event, groups in sorted(answers.items()):
@@ -67,32 +86,77 @@ def readable(answers: dict[str, Any]) -> str:
     return "{\n" + ",\n".join(events) + "\n}\n"
 
 
-class AnswersContract(ScriptedContract):
-    """Tests; the subclass says which connector."""
+class GoldenContract(ABC):
+    """Tests; the subclass says how a payload is put to its connector."""
+
+    connector: Connector
+
+    @pytest.fixture
+    @abstractmethod
+    def events(self) -> Mapping[str, Event]:
+        """What each payload is to the gateway, those left out that never reach it."""
+
+    @pytest.fixture
+    @abstractmethod
+    def answers(self) -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
+        """The golden file: to each payload an answer for each action by mode, and without a gateway."""
 
     @property
     def folder(self) -> Path:
         return GOLDEN / self.connector.name
 
-    def decode(self, name, **changes):
-        return self.connector.decode(HookCall(payload=self.golden(name, **changes), header_event=name))
-
-    def names(self):
+    def names(self) -> list[str]:
         """The payloads: objects, unlike the words of a command line that stand there too."""
         found = {path.stem: json.loads(path.read_text()) for path in self.folder.glob("*.json")}
         return sorted(name for name, body in found.items() if isinstance(body, dict) and name != "answers")
 
-    def test_every_event_has_its_exact_answers(self, machine, rewrite_golden):
-        answers = {name: self._answers(name) for name in self.names()}
-        for name, said in self._without_gateway(machine).items():
-            answers[name]["without a gateway"] = said
-        path = self.folder / "answers.json"
-        if rewrite_golden:
-            path.write_text(readable(answers))
-        assert json.loads(path.read_text()) == answers
+    def recorded(self) -> Any:
+        return json.loads((self.folder / "answers.json").read_text())
 
-    def _answers(self, name):
-        event = self.decode(name)
+    def test_every_event_has_its_exact_answers(self, answers, rewrite_golden):
+        if rewrite_golden:
+            (self.folder / "answers.json").write_text(readable(answers))
+        assert self.recorded() == answers
+
+    def test_observe_changes_nothing(self, events):
+        for event in events.values():
+            for raw in SEVERITIES:
+                verdict, answer = answered(self.connector, event, raw, Mode.OBSERVE)
+                assert verdict.raw_action is raw
+                assert answer == self.connector.encode(event, replace(verdict, raw_action=Action.ALLOW))
+                assert answer == answered(self.connector, event, Action.ALLOW, Mode.OBSERVE)[1]
+
+    def test_observe_changes_nothing_in_the_answers(self):
+        for name, modes in self.recorded().items():
+            assert all(said == modes["action"]["allow"] for said in modes["observe"].values()), name
+
+    def test_what_can_be_refused_is_refused_in_the_answers(self, events):
+        """So that a golden file cannot hold a refusal that lets the event pass."""
+        answers = self.recorded()
+        refusable = {name for name, event in events.items() if event.name in self.connector.block_events}
+        assert refusable
+        for name in refusable:
+            assert answers[name]["action"]["block"] != answers[name]["action"]["allow"]
+
+
+class AnswersContract(GoldenContract, ScriptedContract):
+    """Of connectors with a hook script; the subclass says which."""
+
+    def decode(self, name, **changes):
+        return self.connector.decode(HookCall(payload=self.golden(name, **changes), header_event=name))
+
+    @pytest.fixture
+    def events(self):
+        return {name: self.decode(name) for name in self.names()}
+
+    @pytest.fixture
+    def answers(self, events, machine):
+        said = {name: self._answers(event) for name, event in events.items()}
+        for name, alone in self._without_gateway(machine).items():
+            said[name][UNANSWERED] = alone
+        return said
+
+    def _answers(self, event):
         return {
             str(mode): {str(raw): shown(answered(self.connector, event, raw, mode)[1]) for raw in SEVERITIES}
             for mode in Mode
@@ -119,21 +183,3 @@ class AnswersContract(ScriptedContract):
                 if mode is FailMode.CLOSED:
                     said[name]["closed"]["stderr"] = done.stderr.decode()
         return said
-
-    def test_observe_changes_nothing(self):
-        for name in self.names():
-            event = self.decode(name)
-            for raw in SEVERITIES:
-                verdict, answer = answered(self.connector, event, raw, Mode.OBSERVE)
-                assert verdict.raw_action is raw
-                assert answer == self.connector.encode(event, replace(verdict, raw_action=Action.ALLOW))
-                assert answer == answered(self.connector, event, Action.ALLOW, Mode.OBSERVE)[1]
-
-    def test_what_can_be_refused_is_refused_in_the_answers(self):
-        """So that a golden file cannot hold a refusal that lets the event pass."""
-        answers = json.loads((self.folder / "answers.json").read_text())
-        refusable = [name for name in answers if self.decode(name).name in self.connector.block_events]
-        assert refusable
-        for name in refusable:
-            assert answers[name]["action"]["block"] != answers[name]["action"]["allow"]
-            assert answers[name]["observe"]["block"] == answers[name]["observe"]["confirm"]

@@ -74,6 +74,8 @@ class FakeGateway:
     reply: Reply = field(default_factory=Reply)
     requests: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
+    judge: Callable[[dict[str, str], bytes], Reply] | None = None
+    """Makes the reply out of headers and body, where not all requests get the same."""
 
     @property
     def address(self) -> str:
@@ -95,7 +97,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
         headers = {key.lower(): value for key, value in self.headers.items()}
         self.gateway.requests.append((self.path, headers, body))
-        reply = self.gateway.reply
+        reply = self.gateway.judge(headers, body) if self.gateway.judge else self.gateway.reply
         self.gateway.released.wait(reply.delay_s)
         try:
             self._send(reply)

@@ -19,13 +19,18 @@ HOOKS = ("chat.message", "tool.execute.before", "tool.execute.after", "experimen
 DRIVER = """
 import readline from "node:readline";
 
-const { DefenseClaw } = await import(process.argv[2]);
-const hooks = await DefenseClaw({ directory: "/home/user/project" });
+let loads = 0;
+async function load() {
+  const { DefenseClaw } = await import(`${process.argv[2]}?${loads++}`);
+  return DefenseClaw({ directory: "/home/user/project" });
+}
+let hooks = await load();
 let unhandled = 0;
 process.on("unhandledRejection", () => { unhandled += 1; });
 console.log(JSON.stringify(Object.keys(hooks)));
 for await (const line of readline.createInterface({ input: process.stdin })) {
-  const { hook, input, output, made } = JSON.parse(line);
+  const { hook, input, output, made, anew } = JSON.parse(line);
+  if (anew) hooks = await load();
   const given = made ? new Function(`return ${made}`)() : output;
   let threw = null;
   try {
@@ -106,6 +111,14 @@ class Bridge:
         given = golden(f"event.{name}")["input"]
         given["event"]["properties"] |= changes
         return self.ask(hook="event", input=given)
+
+    def anew(self, given, hook):
+        """Call a hook of the plugin as if it were loaded just now; return also what it says on stderr."""
+        if self.process is None:
+            self.load()
+        before = len(self.stderr())
+        answer = self.ask(hook=hook, input=given["input"], output=given.get("output"), anew=True)
+        return answer, self.stderr()[before:]
 
     def failures(self):
         return [json.loads(line) for line in self.log.read_text().splitlines()]

@@ -1,6 +1,8 @@
 """The policy bridge as OmniGent calls it, against a gateway that behaves and misbehaves."""
 
+import contextlib
 import importlib.util
+import io
 import json
 import os
 import subprocess
@@ -12,15 +14,15 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from tests.connectors.bridge_contract import REFUSED, BridgeContract
 from tests.connectors.gateway_harms import HARMS
 
 from defenseclaw.connectors import disk, omnigent, runtime
-from defenseclaw.vocabulary import FailMode
+from defenseclaw.vocabulary import Action, FailMode, Mode
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "omnigent"
 PHASES = tuple(omnigent.PHASES)
 ASKABLE = ("request", "tool_call", "llm_request")
-REFUSED = "127.0.0.1:1"
 
 
 def event(phase, **changes):
@@ -51,6 +53,12 @@ class Bridge:
 
     def __call__(self, given):
         return self.module.defenseclaw_policy(given)
+
+    def anew(self, given):
+        """Call the bridge as if it were loaded just now; return also what it says on stderr."""
+        self.module = load(self.path)
+        with contextlib.redirect_stderr(io.StringIO()) as stderr:
+            return self(given), stderr.getvalue()
 
     def failures(self):
         return [json.loads(line) for line in self.log.read_text().splitlines()]
@@ -341,6 +349,27 @@ def test_approved_prompts_are_remembered_within_bounds(bridge, gateway):
     for number in range(300):
         bridge(event("request", context={"conversation_id": str(number)}))
     assert len(bridge.module._asked) == 256
+
+
+class TestOmniGentAnswers(BridgeContract):
+    """Every recorded event with every answer."""
+
+    connector = omnigent.CONNECTOR
+
+    def names(self):
+        return [f"event-{phase}" for phase in PHASES]
+
+    def called(self, bridge, name):
+        return bridge.anew(event(name.removeprefix("event-")))
+
+    def test_events_of_the_evaluate_endpoint_have_the_same_answers(self, bridge, judge):
+        records = json.loads((GOLDEN / "events-evaluate-endpoint.json").read_text())["records"]
+        assert len(records) >= 5
+        for given in (record["event"] for record in records):
+            for judge.mode in Mode:
+                for judge.raw in Action:
+                    wanted = self.recorded()[f"event-{given['type']}"][judge.mode][judge.raw]
+                    assert bridge.anew(given) == (wanted, "")
 
 
 # ---- no verdict -----------------------------------------------------------------------------------

@@ -8,13 +8,12 @@ import threading
 
 import pytest
 from msgspec.structs import replace
+from tests.connectors.bridge_contract import REFUSED
 from tests.connectors.gateway_harms import HARMS
 from tests.connectors.opencode_bridge import HISTORY, HOOKS, bridges, deny, golden, history, node, shown
 
 from defenseclaw.connectors import opencode, runtime, templates
 from defenseclaw.vocabulary import FailMode
-
-REFUSED = "127.0.0.1:1"
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import pytest
 from msgspec.structs import replace
+from tests.connectors.bridge_contract import BridgeContract
 from tests.connectors.opencode_bridge import (
     HISTORY,
     HOOKS,
@@ -36,6 +37,14 @@ def bridge(host, gateway, make):
 # ---- what is sent ---------------------------------------------------------------------------------
 
 CALL = {"command": "echo dc-probe-123", "description": "probe"}
+LIFECYCLE = {
+    "session.created",
+    "session.idle",
+    "session.compacted",
+    "session.error",
+    "session.deleted",
+    "permission.replied",
+}
 COMMON = {"cwd": PROJECT, "session_id": SESSION, "agent_id": ""}
 TOOL = COMMON | {"tool_name": "bash", "tool_call_id": "call_fake1", "tool_input": CALL}
 
@@ -325,6 +334,29 @@ def test_a_block_without_the_agents_own_words_is_still_one(bridge, gateway):
     assert bridge("tool.execute.before")[0] == "RULE"
     gateway.says(action="block", reason=7, hook_output={"decision": "deny", "reason": ""})
     assert bridge("tool.execute.before")[0] == "DefenseClaw blocked this."
+
+
+class TestOpenCodeAnswers(BridgeContract):
+    """Every recorded call with every answer; what nobody could refuse and nobody is told of is null."""
+
+    connector = opencode.CONNECTOR
+
+    @pytest.fixture
+    def bridge(self, bridge):
+        bridge.speed_up(FLUSH_MS=60_000)  # however slow the machine, an event is answered
+        return bridge
+
+    def called(self, bridge, name):
+        given = golden(name)
+        answer, stderr = bridge.anew(given, "event" if name.startswith("event.") else name)
+        assert answer["unhandled"] == 0
+        done = {"threw": answer["threw"]} if answer["threw"] is not None else {}
+        if answer.get("output") != given.get("output"):
+            done["output"] = answer["output"]
+        return done or None, stderr
+
+    def test_every_event_that_is_sent_has_a_payload(self, events):
+        assert {event.name for event in events.values()} == {*HOOKS, HISTORY, *LIFECYCLE}
 
 
 # ---- calls that failed ----------------------------------------------------------------------------
