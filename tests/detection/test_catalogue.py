@@ -1,9 +1,9 @@
 """Rules about capture hosts, identity files, personal data, loss, techniques: examples and profiles."""
 
 import json
+from dataclasses import replace
 
 import pytest
-from msgspec.structs import replace
 from tests.detection.examples import expand
 
 from defenseclaw import packs

@@ -1,5 +1,6 @@
+from dataclasses import replace
+
 import pytest
-from msgspec.structs import replace
 
 from defenseclaw.detection.ruleset import (
     BUILT_IN,

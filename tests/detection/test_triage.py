@@ -1,7 +1,8 @@
 """Rules over prompts that ask for secrets of people or machines: examples, and what only mentions them."""
 
+from dataclasses import replace
+
 import pytest
-from msgspec.structs import replace
 from tests.detection.test_catalogue import found
 
 from defenseclaw import packs
