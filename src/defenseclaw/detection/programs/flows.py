@@ -402,11 +402,11 @@ def _mark_local_setup(step: Step, steps: Sequence[Step]) -> None:
 
 
 def _fed_command(group: list[Step]) -> int:
-    """Return the command that a group's output becomes a word of, 0 when there is none."""
-    last = group[-1]
-    if last.command.context != "substitution" or last.word_of in {step.command.id for step in group}:
+    """Return the command that a group's output becomes a word of, or that of a variable inside it; or 0."""
+    last = group[-1].command
+    if last.context != "substitution" or last.parent in {step.command.id for step in group}:
         return 0
-    return last.word_of
+    return last.parent
 
 
 def _places(steps: list[Step]) -> list[list[Step]]:
