@@ -17,13 +17,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING
 
 from bench import load, store
+
+if TYPE_CHECKING:
+    from defenseclaw.vocabulary import Event
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
@@ -200,22 +204,29 @@ def rows_of(machine: Machine) -> int:
         return int(connection.execute("SELECT max(seq) FROM audit_events").fetchone()[0])
 
 
-def scan_row() -> Row:
+def detection_times(events: Iterable[Event]) -> list[float]:
+    """Return the seconds that detection takes over each event, in their order."""
     from defenseclaw import packs
     from defenseclaw.detection.engine import detect, run
-    from defenseclaw.vocabulary import Door, Event, EventKind, HostContext
+    from defenseclaw.vocabulary import HostContext
+
+    rules, host = packs.load(), HostContext(home="/home/someone", data_dir="/home/someone/.defenseclaw")
+    times = []
+    for event in events:
+        began = time.perf_counter()
+        run(detect(event, rules, host))
+        times.append(time.perf_counter() - began)
+    return times
+
+
+def scan_row() -> Row:
+    from defenseclaw.vocabulary import Door, Event, EventKind
 
     source = "\n".join(
         each.read_text() for each in sorted((ROOT / "src" / "defenseclaw").rglob("*.py"))[:40]
     )[:65536]
     event = Event(kind=EventKind.TOOL_RESULT, door=Door.HOOK, tool="Read", result=source)
-    rules, host = packs.load(), HostContext(home="/home/someone", data_dir="/home/someone/.defenseclaw")
-    times = []
-    for _ in range(200):
-        began = time.perf_counter()
-        run(detect(event, rules, host))
-        times.append(time.perf_counter() - began)
-    times.sort()
+    times = sorted(detection_times([event] * 200))
     lines = []
     for _ in range(20):
         began = time.perf_counter()
@@ -233,21 +244,13 @@ def scan_row() -> Row:
 
 def command_rows() -> Iterator[Row]:
     """Judge command lines of 4 KB: one of many words, and scripts of many short commands."""
-    from defenseclaw import packs
-    from defenseclaw.detection.engine import detect, run
-    from defenseclaw.vocabulary import Door, Event, EventKind, HostContext
-
-    rules, host = packs.load(), HostContext(home="/home/someone", data_dir="/home/someone/.defenseclaw")
+    from defenseclaw.vocabulary import Door, Event, EventKind
 
     def row(what: str, tool: str, line: Callable[[int], str], *, budget: bool) -> Row:
-        times = []
-        for seed in range(300):
-            event = Event(
-                kind=EventKind.TOOL_CALL, door=Door.HOOK, tool=tool, args={"command": line(seed)[:4096]}
-            )
-            began = time.perf_counter()
-            run(detect(event, rules, host))
-            times.append(time.perf_counter() - began)
+        lines = ({"command": line(seed)[:4096]} for seed in range(300))
+        times = detection_times(
+            Event(kind=EventKind.TOOL_CALL, door=Door.HOOK, tool=tool, args=args) for args in lines
+        )
         times = sorted(times[100:])
         holds = not budget or median(times) <= 0.001
         return Row(what, ms(median(times)), ms(times[-3]), "", "≤ 1 ms" if budget else "", holds)

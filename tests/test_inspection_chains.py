@@ -6,11 +6,11 @@ import asyncio
 import json
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from defenseclaw import packs
 from defenseclaw.audit.records import ProcessIdentity

@@ -1,8 +1,7 @@
 """What was found in a call is remembered, and nothing else is taken for it."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from defenseclaw import packs
 from defenseclaw.detection.facts import Need, Snapshot

@@ -29,12 +29,13 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from dataclasses import replace as with_changes
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
+from msgspec.structs import replace as with_changes
+
 from defenseclaw.audit import rows
-from defenseclaw.audit.identity import random_id
+from defenseclaw.audit.identity import new_evaluation_id
 from defenseclaw.audit.records import Batch, ListChange, ProcessIdentity, SessionState
 from defenseclaw.audit.store import Store
 from defenseclaw.audit.writer import Writer
@@ -193,7 +194,8 @@ def judge(
     suppressed: tuple[str, ...] = ()
     if suppressions and found.findings:
         found, suppressed = without_suppressed(event, found, host, suppressions, utc_now(), answer)
-    verdict = _decided(event, found, rules, posture, evaluation_id or random_id(), listed, placeholder)
+    evaluation_id = evaluation_id or new_evaluation_id()
+    verdict = _decided(event, found, rules, posture, evaluation_id, listed, placeholder)
     if suppressed:
         verdict = with_changes(verdict, trail=(*suppressed, *verdict.trail))
     return verdict, found
@@ -476,7 +478,7 @@ class Inspector:
             fault(f"the answer to {event.connector}"),
             event,
             posture,
-            evaluation_id=random_id(),
+            evaluation_id=new_evaluation_id(),
             fix_for=lambda rule_id: fix_of(rules, rule_id),
         )
         again = await self._recorded(event, again, posture, rules, time.perf_counter(), None)
@@ -519,7 +521,7 @@ class Inspector:
         posture = self._settings.posture(event.connector)
         counters = self._count(event.connector)
         counters.requests += 1
-        evaluation_id = random_id()
+        evaluation_id = new_evaluation_id()
         said: Mapping[str, str] = {}
         rules = self._rules(posture.rule_pack)
         session = self._in_session(event, state, rules, evaluation_id) if state is not None else None

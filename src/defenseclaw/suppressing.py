@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace as with_changes
 from functools import partial
+
+from msgspec.structs import replace as with_changes
 
 from defenseclaw.detection.engine import Detection, run
 from defenseclaw.detection.facts import Need, PathFact, Snapshot

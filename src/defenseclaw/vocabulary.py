@@ -7,9 +7,10 @@ is made of these types. Source: ``style.md`` glossary, seed ``gateway-api`` "Ver
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NoReturn, TypeAlias
+
+from msgspec import Struct, field
 
 JSON: TypeAlias = "bool | int | float | str | Sequence[Any] | Mapping[str, Any] | None"
 """A decoded JSON value of any shape."""
@@ -136,8 +137,7 @@ class Evidence:
         raise TypeError("raw evidence is not serialisable")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Correlation:
+class Correlation(Struct, frozen=True, kw_only=True):
     """Ids that join one event to its rows, logs and traces. Empty strings mean unknown."""
 
     request_id: str = ""
@@ -155,8 +155,7 @@ class Correlation:
     user_id: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Abilities:
+class Abilities(Struct, frozen=True, kw_only=True):
     """What the caller can do with an answer to this one event."""
 
     can_block: bool = True
@@ -172,8 +171,7 @@ class Abilities:
     """Below CRITICAL a block or confirm becomes an alert (inspect request route)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(Struct, frozen=True, kw_only=True):
     """One thing an agent does or sees, as every door hands it to the Inspector."""
 
     kind: EventKind
@@ -204,8 +202,7 @@ class Event:
     …) and, once it was judged, how a language model was asked."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostContext:
+class HostContext(Struct, frozen=True, kw_only=True):
     """What detection must know of the machine; fetched by the shell of the program, passed in."""
 
     home: str
@@ -219,8 +216,7 @@ class HostContext:
     """Loopback ports of the gateway API."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(Struct, frozen=True, kw_only=True):
     """What one rule found in one event, however often it matched."""
 
     rule_id: str
@@ -241,16 +237,14 @@ class Finding:
     """Reported, but without weight in the action."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Approvals:
+class Approvals(Struct, frozen=True, kw_only=True):
     """Whether a person is asked before severe findings pass."""
 
     enabled: bool = False
     min_severity: Severity = Severity.HIGH
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Posture:
+class Posture(Struct, frozen=True, kw_only=True):
     """What the operator chose for one connector."""
 
     mode: Mode = Mode.OBSERVE
@@ -264,8 +258,7 @@ class Posture:
     """Name or directory of the pack, as recorded in ``rule_pack_dir``."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(Struct, frozen=True, kw_only=True):
     """The answer to one event. Doors translate it; none recomputes it."""
 
     evaluation_id: str

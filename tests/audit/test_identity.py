@@ -5,11 +5,19 @@ import os
 import stat
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from defenseclaw.audit.identity import Identity, load_identity, random_id, read_identity, time_ordered_id
+from defenseclaw.audit.identity import (
+    Identity,
+    load_identity,
+    new_evaluation_id,
+    random_id,
+    read_identity,
+    time_ordered_id,
+)
 from defenseclaw.errors import StoreUnavailable
 
 
@@ -86,6 +94,14 @@ def test_ids_are_version_7_uuids_that_grow() -> None:
     assert all(each.version == 7 and each.variant == uuid.RFC_4122 for each in ids)
     assert len(set(ids)) == 50
     assert [each.int >> 80 for each in ids] == sorted(each.int >> 80 for each in ids)
+
+
+def test_evaluations_are_told_apart_by_eight_digits_that_grow() -> None:
+    ids = [new_evaluation_id() for _ in range(1000)]
+    assert {(each.version, each.variant) for each in map(uuid.UUID, ids)} == {(8, uuid.RFC_4122)}
+    firsts = [int(each[:8], 16) for each in ids]
+    grown = [(later - earlier) % 2**32 for earlier, later in pairwise(firsts)]
+    assert all(0 < step < 60_000 for step in grown)  # also where the count begins anew
 
 
 def test_random_ids_are_version_4_uuids() -> None:

@@ -10,6 +10,8 @@ import pytest
 from tests.cli.conftest import Machine
 
 from defenseclaw.cli import cli, context
+from defenseclaw.cli.commands import scan
+from defenseclaw.vocabulary import Severity
 
 COMMANDS = {
     "alerts", "audit", "config", "doctor", "explain", "init", "keys", "quickstart", "rules", "scan",
@@ -43,6 +45,10 @@ def test_help_imports_nothing_heavy(machine: Machine, arguments: list[str]):
     env = {"HOME": str(machine.home), "PATH": os.environ["PATH"]}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_scan_can_fail_on_every_severity():
+    assert [each.value for each in Severity if each is not Severity.NONE] == list(scan.LEVELS)
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))

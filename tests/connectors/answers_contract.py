@@ -11,11 +11,11 @@ import json
 import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from tests.connectors.scripted_contract import ACTION, GOLDEN, ScriptedContract
 
 from defenseclaw.connectors.base import Connector, HookCall, NativeAnswer

@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from tests.connectors.answers_contract import SEVERITIES, UNANSWERED, GoldenContract, judged
 from tests.connectors.conftest import Reply
 

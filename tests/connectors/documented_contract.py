@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import subprocess
-from dataclasses import replace
 
+from msgspec.structs import replace
 from tests.connectors.answers_contract import AnswersContract, answered
 
 from defenseclaw.connectors import files

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 from abc import ABC, abstractmethod
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from defenseclaw.connectors import disk, files, hookscript, runtime
 from defenseclaw.connectors.base import HookCall, SetupOptions, by_any_name, registry

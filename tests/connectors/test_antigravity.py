@@ -1,11 +1,11 @@
 """Antigravity: its documented events in, its answers out, and its named hooks there and back."""
 
 import json
-from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.connectors.documented_contract import DocumentedContract
 from tests.connectors.scripted_contract import ACTION, FINDING
 

@@ -3,11 +3,11 @@
 import hashlib
 import json
 import tomllib
-from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.connectors.answers_contract import AnswersContract
 from tests.connectors.scripted_contract import ACTION, FINDING, SwitchedOffContract
 

@@ -7,10 +7,10 @@ import subprocess
 import sys
 import time
 import tomllib
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from tests.connectors.scripted_contract import ACTION
 
 from defenseclaw.connectors import codex, codex_notify, disk, files, runtime

@@ -1,11 +1,11 @@
 """Plans are applied whole or not at all, and taken back to the byte."""
 
 import json
-from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from defenseclaw.connectors import disk, files
 from defenseclaw.connectors.base import Change, Connector, Plan

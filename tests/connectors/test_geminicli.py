@@ -1,11 +1,11 @@
 """Gemini CLI: its recorded events in, its answers out, and its settings there and back."""
 
 import json
-from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.connectors.answers_contract import AnswersContract
 from tests.connectors.scripted_contract import FINDING, EntriesContract, SwitchedOffContract
 

@@ -1,9 +1,9 @@
 """Hermes: its recorded events in, its answers out, and its plugin there and back."""
 
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from tests.connectors.scripted_contract import ACTION, FINDING, ScriptedContract
 
 from defenseclaw.connectors import files, hermes, hookscript

@@ -5,10 +5,10 @@ import json
 import socket
 import subprocess
 import threading
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from defenseclaw.connectors import claudecode, disk, hookscript, runtime
 from defenseclaw.connectors.base import Host, SetupOptions

@@ -7,10 +7,10 @@ import json
 import shutil
 import stat
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from defenseclaw.connectors import disk, files, omnigent, runtime
 from defenseclaw.connectors.base import HookCall, SetupOptions

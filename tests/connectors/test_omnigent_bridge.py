@@ -10,10 +10,10 @@ import sys
 import threading
 import time
 import types
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from tests.connectors.bridge_contract import REFUSED, BridgeContract
 from tests.connectors.gateway_harms import HARMS
 

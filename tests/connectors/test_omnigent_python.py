@@ -3,10 +3,10 @@
 import os
 import stat
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from defenseclaw.connectors import omnigent_python
 from defenseclaw.connectors.omnigent_python import OmnigentPython

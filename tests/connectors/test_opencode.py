@@ -1,10 +1,10 @@
 """OpenCode: what the bridge posts as events, its answers out, and its plugin there and back."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from tests.connectors.scripted_contract import ACTION, FINDING
 
 from defenseclaw.connectors import disk, files, opencode, runtime

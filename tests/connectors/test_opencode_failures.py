@@ -5,9 +5,9 @@ import json
 import socket
 import subprocess
 import threading
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from tests.connectors.bridge_contract import REFUSED
 from tests.connectors.gateway_harms import HARMS
 from tests.connectors.opencode_bridge import HISTORY, HOOKS, bridges, deny, golden, history, node, shown

@@ -1,8 +1,7 @@
 """The bridge as OpenCode calls it, run by Node: what it posts, and what it does with the answer."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from tests.connectors.bridge_contract import BridgeContract
 from tests.connectors.opencode_bridge import (
     HISTORY,

@@ -2,9 +2,9 @@
 
 import json
 import re
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from tests.connectors.documented_contract import DocumentedContract
 from tests.connectors.scripted_contract import ACTION, FINDING, ProjectContract, ScriptedContract
 

@@ -244,7 +244,7 @@ def test_an_operators_own_telemetry_stays_and_is_said(agent, name):
 
 @EACH
 def test_a_moved_gateway_and_a_lost_token_are_followed(agent, name):
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     found = agent(name)
     found.install()

@@ -2,9 +2,9 @@
 
 import os
 import stat
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from defenseclaw.connectors import claudecode, runtime
 from defenseclaw.errors import SetupError

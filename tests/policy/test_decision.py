@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from defenseclaw.policy.decision import Listed, decide, unrecorded, unworded
 from defenseclaw.vocabulary import (

@@ -86,6 +86,24 @@ def time_ordered_id() -> str:
     return f"{moment[:8]}-{moment[8:]}-7{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
+_last_evaluation = 0
+
+
+def new_evaluation_id() -> str:
+    """Return a new UUID of version 8 (RFC 9562) for one evaluation.
+
+    Its first eight digits, by which people call it, are the milliseconds of the clock, counted on where two
+    fall together: no other evaluation of this process has them within 49 days, and the index grows at one
+    place instead of writing a page of its own for every row.
+    """
+    global _last_evaluation
+    _last_evaluation = max(time.time_ns() // 1_000_000, _last_evaluation + 1)
+    digits = _random_digits()
+    variant = "89ab"[int(digits[16], 16) & 3]
+    first = f"{_last_evaluation & 0xFFFF_FFFF:08x}"
+    return f"{first}-{digits[8:12]}-8{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+
+
 _DRAWN_AT_ONCE = 256
 _drawn: list[str] = []
 """Random hex digits not used yet, 32 each. Asking the system for each id by itself would hand the

@@ -213,7 +213,7 @@ def _scan_of(connection: Connection, seq: int) -> ScanRow | None:
 
 
 def _finding(row: StoredRow) -> FindingRow:
-    values = {name: row[name] for name in FindingRow.__dataclass_fields__ if name != "tags"}
+    values = {name: row[name] for name in FindingRow.__struct_fields__ if name != "tags"}
     return FindingRow(**values, tags=_tags(row["tags"]))
 
 

@@ -6,14 +6,12 @@ Columns: ``spec/observability-and-audit.md`` §3. The writer adds ``seq``, ``pre
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProcessIdentity:
+class ProcessIdentity(Struct, frozen=True, kw_only=True):
     """What every row of one gateway process shares."""
 
     run_id: str
@@ -65,8 +63,7 @@ class AuditRow(Struct, frozen=True, kw_only=True):
     binary_version: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FindingRow:
+class FindingRow(Struct, frozen=True, kw_only=True):
     """One row of ``scan_findings``."""
 
     id: str
@@ -82,8 +79,7 @@ class FindingRow:
     confidence: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScanRow:
+class ScanRow(Struct, frozen=True, kw_only=True):
     """One row of ``scan_results`` with its findings; written only when there are any."""
 
     id: str
@@ -99,8 +95,7 @@ class ScanRow:
     findings: tuple[FindingRow, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionState:
+class SessionState(Struct, frozen=True, kw_only=True):
     """What is remembered of one session between two events; content-free."""
 
     connector: str
@@ -113,8 +108,7 @@ class SessionState:
     """Room for chains and approvals, JSON."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListChange:
+class ListChange(Struct, frozen=True, kw_only=True):
     """A change of one entry of the block and allow lists (``actions`` table)."""
 
     target_type: str
@@ -126,8 +120,7 @@ class ListChange:
     connector: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
+class Batch(Struct, frozen=True, kw_only=True):
     """What one decision writes, in one transaction."""
 
     row: AuditRow

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import click
+from msgspec.structs import replace
 
 from defenseclaw.cli.context import App
 from defenseclaw.cli.history import Recorded

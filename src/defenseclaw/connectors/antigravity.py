@@ -35,9 +35,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from defenseclaw.connectors import antigravity_hooks, disk, hookscript, payload, scripted
 from defenseclaw.connectors.base import HookCall, Host, NativeAnswer, SetupOptions

@@ -13,10 +13,11 @@ import importlib
 import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from defenseclaw.connectors.canary import Canary
 from defenseclaw.vocabulary import Abilities, Action, Correlation, Event, EventKind, FailMode, Mode, Verdict
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
     from defenseclaw.connectors.thirdparty import Found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Host:
+class Host(Struct, frozen=True, kw_only=True):
     """The machine as a connector sees it; tests pass their own."""
 
     home: Path
@@ -37,8 +37,7 @@ class Host:
     """``host:port`` under which agents on this machine reach the gateway."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Detected:
+class Detected(Struct, frozen=True, kw_only=True):
     """What was found of an agent, and where it was looked for."""
 
     found: bool
@@ -53,8 +52,7 @@ class Detected:
     """Why it cannot be governed although it is there, one sentence."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetupOptions:
+class SetupOptions(Struct, frozen=True, kw_only=True):
     """What the operator asked for."""
 
     mode: Mode = Mode.OBSERVE
@@ -66,12 +64,11 @@ class SetupOptions:
     """Have the agent send its own telemetry to the gateway, where it can."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(Struct, frozen=True, kw_only=True):
     """One file as it shall be; the plan of a setup or teardown is a list of these."""
 
     path: Path
-    content: bytes | None = field(repr=False)
+    content: bytes | None
     """Bytes to write; None deletes the file. May hold a token, hence out of ``repr``."""
     mode: int = 0o600
     """Of a new file. Existing files of other people keep theirs, ours get this one."""
@@ -83,9 +80,11 @@ class Change:
     why: str = ""
     """One line for the operator."""
 
+    def __repr__(self) -> str:
+        return f"Change(path={self.path!r}, mode={self.mode:#o}, logical={self.logical!r}, why={self.why!r})"
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+
+class Plan(Struct, frozen=True, kw_only=True):
     """Changes in the order they are applied, and what the operator must know."""
 
     changes: tuple[Change, ...] = ()
@@ -95,8 +94,7 @@ class Plan:
     """What to restart for it to take effect, one sentence."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
+class Check(Struct, frozen=True, kw_only=True):
     """One row of ``defenseclaw doctor``."""
 
     status: str
@@ -107,8 +105,7 @@ class Check:
     """The command that mends it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NativeAnswer:
+class NativeAnswer(Struct, frozen=True, kw_only=True):
     """The agent's own answer: what its hook process prints and how it exits."""
 
     stdout: bytes = b""
@@ -119,8 +116,7 @@ class NativeAnswer:
     output: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HookCall:
+class HookCall(Struct, frozen=True, kw_only=True):
     """What arrived at a hook route, as far as it could be read."""
 
     payload: Mapping[str, Any] = field(default_factory=dict)

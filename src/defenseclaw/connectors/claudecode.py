@@ -28,9 +28,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from defenseclaw.connectors import claudecode_otlp, otlp, payload, probes, scripted
 from defenseclaw.connectors.base import Check, Detected, HookCall, Host, NativeAnswer, Plan, SetupOptions

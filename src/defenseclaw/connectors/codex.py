@@ -33,9 +33,10 @@ Source: ``spec/connectors.md`` §8.2, ``spec/gateway-api.md`` §20.6.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from defenseclaw.connectors import (
     codex_config,

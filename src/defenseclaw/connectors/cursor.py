@@ -46,9 +46,10 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from defenseclaw.connectors import disk, flathooks, payload, probes, scripted
 from defenseclaw.connectors.base import Check, HookCall, Host, NativeAnswer, SetupOptions

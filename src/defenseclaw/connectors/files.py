@@ -16,10 +16,12 @@ import contextlib
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from defenseclaw.connectors import disk
 from defenseclaw.connectors.base import Change, Connector, Host, Plan
@@ -30,8 +32,7 @@ _EDITED = "edited"
 """``post_sha256`` once somebody else edited the file between two setups: it can only be cleaned."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backup:
+class Backup(Struct, frozen=True, kw_only=True):
     """One file as it was before our first change of it."""
 
     connector: str

@@ -26,9 +26,10 @@ Source: ``spec/connectors.md`` §8.5, ``spec/gateway-api.md`` §20.6.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from defenseclaw.connectors import claudecode_settings as grouped
 from defenseclaw.connectors import disk, geminicli_otlp, otlp, payload, scripted

@@ -23,9 +23,10 @@ import base64
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from defenseclaw.connectors import disk, files, payload, probes, runtime, templates
 from defenseclaw.connectors.base import (

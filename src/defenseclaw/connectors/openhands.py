@@ -37,9 +37,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from defenseclaw.connectors import disk, openhands_hooks, payload, probes, scripted
 from defenseclaw.connectors.base import HookCall, Host, NativeAnswer, SetupOptions

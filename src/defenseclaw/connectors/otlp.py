@@ -10,8 +10,9 @@ Source: seed ``gateway-api`` "OTLP receiver"; ``spec/connectors.md`` §2.2, §8.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from defenseclaw.connectors import disk, files, runtime
 from defenseclaw.connectors.base import Change, Host, Plan

@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 import posixpath
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from defenseclaw.connectors.base import Connector, HookCall
 from defenseclaw.errors import BadJson, MissingField
@@ -122,8 +124,7 @@ def first_item(value: JSON) -> JSON:
     return value[0] if isinstance(value, list) and value else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IdKeys:
+class IdKeys(Struct, frozen=True, kw_only=True):
     """Under which keys an agent's payload holds its ids; of several the first that holds something counts."""
 
     session: tuple[str, ...] = ()

@@ -10,9 +10,10 @@ import contextlib
 import json
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from defenseclaw.connectors import disk, files, hookscript, payload, runtime
 from defenseclaw.connectors.base import Change, Check, Host, NativeAnswer, Plan, SetupOptions

@@ -25,9 +25,10 @@ model another result. Source: ``spec/connectors.md`` §8.4.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from defenseclaw.connectors import flathooks, payload, scripted
 from defenseclaw.connectors.base import HookCall, Host, NativeAnswer

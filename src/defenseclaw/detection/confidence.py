@@ -17,8 +17,9 @@ Source: ``spec/guardrail.md`` §1.6, §15 "Inspect example".
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from defenseclaw.vocabulary import Finding, Severity
 

@@ -17,6 +17,8 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
+from msgspec import Struct
+
 from defenseclaw.detection.code.findings import strongest as insecure_code
 from defenseclaw.detection.conditions import Held, Witness, without_previews
 from defenseclaw.detection.facts import Facts, Need, Snapshot
@@ -46,8 +48,7 @@ _SCRIPT_ENDINGS: Final = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
+class Span(Struct, frozen=True, kw_only=True):
     """One accepted match of a masking rule, in characters of the scanned text."""
 
     rule_id: str
@@ -55,8 +56,7 @@ class Span:
     end: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Detection:
+class Detection(Struct, frozen=True, kw_only=True):
     """What was found in one event."""
 
     findings: tuple[Finding, ...] = ()

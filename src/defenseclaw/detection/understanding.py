@@ -232,7 +232,9 @@ class _Builder:
             self._mounts[command.id] = act.mounts
         self._inspect_text(command, act, evaluation)
         losses.add_input(act, evaluation.stdin.get(command.id, ""))
-        step = Step(command, act, stdin=evaluation.stdin.get(command.id))
+        step = Step(
+            command, act, stdin=evaluation.stdin.get(command.id), loose=command.id in evaluation.loose
+        )
         cwd = evaluation.cwds.get(command.id, self.cwd)
         self._add_executable(step, cwd)
         if command.program in _SETTERS and any(word.startswith(environment.OWN) for word in command.argv[1:]):

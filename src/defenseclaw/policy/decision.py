@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from dataclasses import replace as with_changes
+
+from msgspec.structs import replace as with_changes
 
 from defenseclaw.vocabulary import (
     INTERNAL_FAULT,

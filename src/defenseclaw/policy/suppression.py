@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from dataclasses import replace as with_changes
+
+from msgspec.structs import replace as with_changes
 
 from defenseclaw.policy.decision import SELF_PROTECTION
 from defenseclaw.vocabulary import INPUT_BOUND, INTERNAL_FAULT, Event, Finding

@@ -7,9 +7,10 @@ shown otherwise.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from defenseclaw.connectors import flathooks, payload, scripted
 from defenseclaw.connectors.base import HookCall, Host, NativeAnswer

@@ -11,12 +11,12 @@ import click
 
 from defenseclaw.cli.context import App, pass_app
 from defenseclaw.cli.output import print_json, print_table, print_warning
-from defenseclaw.vocabulary import Severity
 
 if TYPE_CHECKING:
     from defenseclaw import scanning
 
-LEVELS = [each.value for each in Severity if each is not Severity.NONE]
+LEVELS = ("LOW", "MEDIUM", "HIGH", "CRITICAL")
+"""Every severity but NONE; spelled out, since help would wait for the module that defines them."""
 
 
 @click.group("scan")
@@ -52,6 +52,7 @@ def code(
     The rules are those that judge what agents write. Nothing is run and nothing is changed.
     """
     from defenseclaw import scanning
+    from defenseclaw.vocabulary import Severity
 
     if schema:
         print_json(scanning.result_schema())

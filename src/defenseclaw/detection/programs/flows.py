@@ -64,6 +64,13 @@ class Step(Struct, gc=False):
     stdin_files: list[PathFact] = []
     wraps: bool = False
     """Leaves its input to a command inside it."""
+    loose: bool = False
+    """In a substitution that is no word of a command: assigned, compared, looped over."""
+
+    @property
+    def word_of(self) -> int:
+        """Id of the command that the output of a substitution becomes a word of; 0: of none."""
+        return 0 if self.loose else self.command.parent
 
     def paths_of(self, *roles: str) -> list[PathFact]:
         """Return the paths with one of the roles."""
@@ -133,13 +140,13 @@ class FlowFinder:
             if closing.command.context == "substitution" and closing.act.stdin == "drop":
                 out = [*carried, *out]
             carried = out[:MAX_SOURCES]
-        last = steps[-1].command
+        last = steps[-1]
         if (
             carried
-            and last.context == "substitution"
-            and last.parent not in {step.command.id for step in steps}
+            and last.command.context == "substitution"
+            and last.word_of not in {step.command.id for step in steps}
         ):
-            waiting = self._fed.setdefault(last.parent, [])
+            waiting = self._fed.setdefault(last.word_of, [])
             waiting.extend(carried[: MAX_SOURCES - len(waiting)])
 
     def _words_of(self, step: Step) -> list[Source]:
@@ -188,10 +195,14 @@ class FlowFinder:
             by_word = bool({"xargs", "parallel"}.intersection(command.wrappers)) and act.stdin == "drop"
         else:
             by_word = not (command.context == "substitution" and command.parent == producer.command.parent)
+        if producer is not None:
+            # What it runs may share its place: what comes out of that, or is a word in it, is not its own.
+            is_its_word = by_word and not producer.loose
+            came_from = producer.command.parent if is_its_word else source.producer
+            if self._runs_inside(came_from, command.id):
+                return "drop"
         if not by_word:
             return "drop" if step.wraps else act.stdin
-        if producer is not None and self._runs_inside(producer.command.parent, command.id):
-            return "drop"  # a word of what this command runs, not of its own
         if act.args == "code" and act.code and UNKNOWN not in act.code and source.kind in _ONLY_SEEN_AS_CODE:
             return "drop"
         if not command.program and command.executable.startswith(UNKNOWN):
@@ -199,7 +210,7 @@ class FlowFinder:
         return act.args
 
     def _runs_inside(self, number: int, outer: int) -> bool:
-        """Whether a command is among those that program text of another one runs."""
+        """Whether a command is among those that another one runs."""
         step = self._commands.get(number)
         while step is not None and step.command.parent:
             if step.command.parent == outer:
@@ -391,7 +402,7 @@ def _mark_local_setup(step: Step, steps: Sequence[Step]) -> None:
 
 
 def _fed_command(group: list[Step]) -> int:
-    """Return the command that a group's output becomes a word of, 0 when there is none."""
+    """Return the command that a group's output becomes a word of, or that of a variable inside it; or 0."""
     last = group[-1].command
     if last.context != "substitution" or last.parent in {step.command.id for step in group}:
         return 0

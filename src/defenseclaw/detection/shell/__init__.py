@@ -44,6 +44,8 @@ class Evaluation(Struct, frozen=True, kw_only=True):
     """Command id → its working directory, empty where unknown."""
     outputs: Mapping[int, str] = field(default_factory=dict)
     """Command id → text it is known to print."""
+    loose: frozenset[int] = frozenset()
+    """Ids of commands in substitutions that are no words of a command: assigned, compared, looped over."""
 
 
 def evaluate(
@@ -136,4 +138,5 @@ def _finish(evaluator: Evaluator) -> Evaluation:
         nested=ledger.nested,
         cwds=ledger.cwds(),
         outputs=ledger.outputs,
+        loose=ledger.loose(),
     )

@@ -440,7 +440,7 @@ class Evaluator:
         name = literals[0]
         if None in literals or changes_shell(name or "") or shell.aliases or name in shell.functions:
             return None
-        return (site.parent, site.context, site.background, site.calls, shell.cwd, literals)
+        return (site.parent, site.context, site.loose, site.background, site.calls, shell.cwd, literals)
 
     def _fresh(self, node: Simple, shell: Shell, site: Site, stdin: bytes | None) -> bytes | None:
         draft = self.ledger.draft(site)
@@ -699,6 +699,7 @@ class Evaluator:
         inner = site.copy()
         inner.parent = self._owner or site.parent
         inner.context = "substitution"
+        inner.loose = not self._owner
         inner.pipe = None
         inner.redirects = ()
         inner.background = False

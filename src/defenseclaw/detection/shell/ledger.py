@@ -185,6 +185,10 @@ class Ledger:
         """Return the working directory of each command, empty where unknown."""
         return {draft.id: draft.cwd for draft in self.drafts if not draft.dropped}
 
+    def loose(self) -> frozenset[int]:
+        """Return the commands in substitutions that are no words of a command."""
+        return frozenset(draft.id for draft in self.drafts if draft.site.loose and not draft.dropped)
+
     def _command(self, draft: Draft, position: int) -> Command:
         argv = tuple(draft.argv)
         site = draft.site

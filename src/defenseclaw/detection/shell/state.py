@@ -108,6 +108,8 @@ class Site:
     """Functions being run, outermost first: each name with what tells its body from others."""
     background: bool = False
     uncertain: bool = False
+    loose: bool = False
+    """In a substitution that is no word of a command: assigned, compared, looped over."""
 
     def copy(self) -> Site:
         """Return a copy, one level deeper."""
@@ -125,6 +127,7 @@ class Site:
             self.calls,
             self.background,
             self.uncertain,
+            self.loose,
         )
 
 

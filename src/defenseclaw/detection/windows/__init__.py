@@ -66,6 +66,7 @@ def evaluate(
 def _finished(ledger: Ledger, home: str) -> Generator[Need, Snapshot, Evaluation]:
     commands = [draft.command() for draft in ledger.drafts.values()]
     cwds = {draft.id: draft.cwd for draft in ledger.drafts.values()}
+    loose: set[int] = set()
     issues = set(ledger.issues)
     if any(not command.complete for command in commands):
         issues.add("dynamic_word")
@@ -91,6 +92,7 @@ def _finished(ledger: Ledger, home: str) -> Generator[Need, Snapshot, Evaluation
         stdin |= inner.stdin
         outputs |= inner.outputs
         cwds |= inner.cwds
+        loose |= inner.loose
         issues |= set(inner.issues)
         nested = max(nested, len(draft.wrappers) + inner.nested)
         next_id = max([next_id, *(command.id + 1 for command in inner.commands)])
@@ -105,6 +107,7 @@ def _finished(ledger: Ledger, home: str) -> Generator[Need, Snapshot, Evaluation
         nested=nested,
         cwds=cwds,
         outputs=outputs,
+        loose=frozenset(loose),
     )
 
 

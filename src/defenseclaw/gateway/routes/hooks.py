@@ -10,10 +10,10 @@ from __future__ import annotations
 import base64
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
 from defenseclaw.connectors.base import Connector, HookCall, NativeAnswer, registry
 from defenseclaw.errors import (

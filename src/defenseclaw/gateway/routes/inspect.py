@@ -6,12 +6,11 @@ Source: seed ``gateway-api`` "Inspection" and "Verdict envelope"; ``spec/gateway
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
-from msgspec.structs import replace as row_with
+from msgspec.structs import replace
 
 from defenseclaw.audit.records import Batch
 from defenseclaw.connectors.base import by_any_name
@@ -242,7 +241,7 @@ def _reveal_batch(call: Call, event: Event, verdict: Verdict) -> Batch:
         severity=verdict.severity.value if verdict.findings else "INFO",
         connector=event.connector,
     )
-    return Batch(row=row_with(row, evaluation_id=verdict.evaluation_id, tool_name=row.target))
+    return Batch(row=replace(row, evaluation_id=verdict.evaluation_id, tool_name=row.target))
 
 
 def _message_text(body: ToolRequest) -> str:

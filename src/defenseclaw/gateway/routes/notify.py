@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from defenseclaw.audit.records import Batch
 from defenseclaw.connectors import codex_notify, payload

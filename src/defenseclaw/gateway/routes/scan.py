@@ -11,7 +11,7 @@ import time
 from msgspec import Struct
 from msgspec.structs import replace
 
-from defenseclaw.audit.identity import random_id
+from defenseclaw.audit.identity import new_evaluation_id
 from defenseclaw.audit.records import Batch
 from defenseclaw.detection.code import Language, language_named
 from defenseclaw.errors import BadRequest, MissingField, NotFound, Overloaded, StoreUnavailable
@@ -93,7 +93,7 @@ async def _record(call: Call, scan: Scan, duration_ns: int, *, reveal: bool) -> 
         },
         severity=severity,
     )
-    row = replace(row, evaluation_id=random_id())
+    row = replace(row, evaluation_id=new_evaluation_id())
     found = scan_row(
         scan,
         duration_ns=duration_ns,
