@@ -370,6 +370,38 @@ def resident_mb(pid: int) -> float:
     return int(done.stdout) / 1024
 
 
+class Pace:
+    """How fast the machine itself is between two rows: on a shared one that changes while it is measured."""
+
+    def __init__(self) -> None:
+        self.times = [self._time() for _ in range(20)]
+
+    def along(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """Yield the rows, and take the time after each."""
+        for row in rows:
+            yield row
+            self.times += [self._time() for _ in range(5)]
+
+    def row(self) -> Row:
+        """Return what was seen; no budget, but a reader can tell a slow machine from a slow gateway."""
+        times = sorted(self.times)
+        return Row(
+            "the machine meanwhile: a loop of 100,000 additions",
+            ms(median(times)),
+            ms(times[int(len(times) * 0.99)]),
+            f"{median(times) / times[0]:.1f} × the fastest, {ms(times[0])}",
+            "",
+            holds=True,
+        )
+
+    def _time(self) -> float:
+        began = time.perf_counter()
+        total = 0
+        for number in range(100_000):
+            total += number
+        return time.perf_counter() - began
+
+
 def table(rows: list[Row]) -> str:
     head = ("What", "Median", "p99", "Beside its baseline", "Budget", "Holds")
     cells = [
@@ -388,6 +420,7 @@ def main() -> int:
     chosen = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="defenseclaw-bench-"))
     rows: list[Row] = []
+    pace = Pace()
     try:
         machine = Machine(folder / "main", chosen.rows)
         baseline_port = free_port()
@@ -399,11 +432,12 @@ def main() -> int:
             on_core(-1)
             wait_for(machine.port)
             wait_for(baseline_port, "/echo")
-            rows += inspect_rows(machine, baseline_port, chosen.quick)
-            rows.append(hook_row(machine, baseline_port, chosen.quick))
-        rows.append(scan_row())
-        rows += command_rows()
-        rows += start_rows(folder, chosen.quick)
+            rows += pace.along(inspect_rows(machine, baseline_port, chosen.quick))
+            rows += pace.along([hook_row(machine, baseline_port, chosen.quick)])
+        rows += pace.along([scan_row()])
+        rows += pace.along(command_rows())
+        rows += pace.along(start_rows(folder, chosen.quick))
+        rows.append(pace.row())
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print(table(rows))
