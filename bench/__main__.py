@@ -142,8 +142,7 @@ def inspect_rows(machine: Machine, baseline_port: int, quick: bool) -> Iterator[
     warm = [machine.inspect_request(command_of(200, seed)) for seed in range(9 * count, 13 * count)]
     load.run(machine.port, warm, clients=8, each=len(warm) // 8)
     load.run(machine.port, kilobyte[count:], clients=1, each=300)
-    ours = load.run(machine.port, kilobyte[:count], clients=1, each=count)
-    bare = load.run(baseline_port, plain, clients=1, each=count)
+    ours, bare = load.in_turns((machine.port, kilobyte), (baseline_port, plain), clients=1, each=count)
     added = ours.quantile(0.5) - bare.quantile(0.5)
     added_p99 = ours.quantile(0.99) - bare.quantile(0.5)
     yield Row(
@@ -166,8 +165,7 @@ def inspect_rows(machine: Machine, baseline_port: int, quick: bool) -> Iterator[
     )
     short = [machine.inspect_request(command_of(200, seed)) for seed in range(8 * count)]
     echo = [load.request("/echo", request.partition(b"\r\n\r\n")[2], {}) for request in short]
-    ours = load.run(machine.port, short, clients=8, each=count)
-    bare = load.run(baseline_port, echo, clients=8, each=count)
+    ours, bare = load.in_turns((machine.port, short), (baseline_port, echo), clients=8, each=count)
     yield Row(
         "inspect throughput, 200 B command, 8 clients",
         f"{ours.per_second:,.0f}/s",

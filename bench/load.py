@@ -102,3 +102,36 @@ def run(port: int, requests: Sequence[bytes], *, clients: int, each: int) -> Run
         )
 
     return uvloop.run(go())
+
+
+def in_turns(
+    ours: tuple[int, Sequence[bytes]],
+    baseline: tuple[int, Sequence[bytes]],
+    *,
+    clients: int,
+    each: int,
+    turns: int = 8,
+) -> tuple[Run, Run]:
+    """As :func:`run` over two servers by turns, so that what else the machine does falls on both.
+
+    Args:
+        ours: Port, and at least ``clients * each`` requests, of which none is sent twice.
+        baseline: The same of the other server.
+        clients: Connections at once.
+        each: Requests on each of them, a multiple of ``turns``.
+        turns: How often they change.
+    """
+    count = clients * each // turns
+    parts: tuple[list[Run], list[Run]] = ([], [])
+    for first in range(0, count * turns, count):
+        for done, (port, requests) in zip(parts, (ours, baseline), strict=True):
+            done.append(run(port, requests[first : first + count], clients=clients, each=each // turns))
+    return _together(parts[0]), _together(parts[1])
+
+
+def _together(runs: Sequence[Run]) -> Run:
+    return Run(
+        [latency for each in runs for latency in each.latencies_s],
+        sum(each.seconds for each in runs),
+        sum(each.errors for each in runs),
+    )
