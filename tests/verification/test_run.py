@@ -185,14 +185,17 @@ def test_a_hook_that_could_not_ask_is_not_enforced(scene: Scene):
     assert "hook: gateway refused the hook token" in proof.causes
 
 
-def test_nothing_is_left_but_what_others_left(scene: Scene):
-    before = set(Path(tempfile.gettempdir()).glob("defenseclaw-verify-*"))
+def test_nothing_is_left_but_what_others_left(scene: Scene, monkeypatch: pytest.MonkeyPatch):
+    temporary = scene.host.home / "tmp"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     other = scene.host.home / "sessions" / "of-somebody"
     other.mkdir(parents=True)
     proof = scene.verify()
     assert proof.outcome is Outcome.ENFORCED
     assert not any(stage.scratch.exists() for stage in scene.canary.stages)
-    assert set(Path(tempfile.gettempdir()).glob("defenseclaw-verify-*")) <= before
+    assert {stage.scratch.parent for stage in scene.canary.stages} == {temporary}
+    assert list(temporary.iterdir()) == []
     assert other.exists()
 
 
