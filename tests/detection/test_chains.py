@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -458,6 +459,6 @@ def test_the_digest_is_of_chains_and_their_steps() -> None:
     digests = {
         RuleSet([chain("a", "b")], STEPS).digest,
         RuleSet([chain("b", "a")], STEPS).digest,
-        RuleSet([chain("a", "b")], [replace(STEPS[0], rules=frozenset({"Z"})), STEPS[1]]).digest,
+        RuleSet([chain("a", "b")], [dataclasses.replace(STEPS[0], rules=frozenset({"Z"})), STEPS[1]]).digest,
     }
     assert len(digests) == 3
