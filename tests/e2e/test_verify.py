@@ -66,11 +66,14 @@ class Machine:
 
 
 def state(product: Product) -> set[str]:
-    """Every file and directory below HOME that is not ours."""
+    """Every file and directory below HOME that is not ours, nor a side file of an agent's own database.
+
+    SQLite makes those and removes them as it opens and closes, and an agent may be gone before it closed.
+    """
     return {
         str(path.relative_to(product.home))
         for path in product.home.rglob("*")
-        if not path.is_relative_to(product.data)
+        if not path.is_relative_to(product.data) and not path.name.endswith(("-wal", "-shm"))
     }
 
 
