@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from defenseclaw import packs
 from defenseclaw.detection.facts import Need, Snapshot
-from defenseclaw.recall import MAX_BYTES, MAX_CALLS, Recall
+from defenseclaw.recall import MAX_BYTES, MAX_CALLS, MAX_MET, MAX_NEW, Recall
 from defenseclaw.vocabulary import JSON, Door, Event, EventKind, HostContext
 
 RULES = packs.load()
@@ -73,12 +73,36 @@ def test_what_rests_on_a_file_is_looked_at_each_time() -> None:
     assert [("CMD-RM-RF" in ids) for ids in found] == [False, True]
 
 
+def test_what_came_once_is_remembered_for_the_next_few_calls() -> None:
+    recall = Recall()
+    first = recall.detect(call("ls"), RULES, HOST, missing)
+    for number in range(MAX_NEW - 1):
+        recall.detect(call(f"ls {number}"), RULES, HOST, missing)
+    assert recall.detect(call("ls"), RULES, HOST, missing) is first
+
+
+@pytest.mark.parametrize(("between", "kept"), [(MAX_NEW, True), (MAX_MET + 2 * MAX_NEW, False)])
+def test_what_comes_a_second_time_is_remembered_for_long(between: int, kept: bool) -> None:
+    recall = Recall()
+    recall.detect(call("ls"), RULES, HOST, missing)
+    for number in range(between):
+        recall.detect(call(f"ls {number}"), RULES, HOST, missing)
+    second = recall.detect(call("ls"), RULES, HOST, missing)
+    for number in range(between, between + 2 * MAX_NEW):
+        recall.detect(call(f"ls {number}"), RULES, HOST, missing)
+    assert (recall.detect(call("ls"), RULES, HOST, missing) is second) is kept
+
+
 def test_what_is_remembered_is_bounded() -> None:
     recall = Recall()
     for number in range(2 * MAX_CALLS):
-        recall.detect(call(f"ls {number}"), RULES, HOST, missing)
-    recall.detect(call("ls " + "x" * MAX_BYTES), RULES, HOST, missing)
+        for _ in range(2):
+            recall.detect(call(f"ls {number}"), RULES, HOST, missing)
     assert len(recall) == MAX_CALLS
+    for number in range(2 * MAX_NEW):
+        recall.detect(call(f"ls -a {number}"), RULES, HOST, missing)
+    recall.detect(call("ls " + "x" * MAX_BYTES), RULES, HOST, missing)
+    assert len(recall) == MAX_CALLS + MAX_NEW
 
 
 @pytest.mark.parametrize(
