@@ -73,17 +73,12 @@ def read_identity(data_dir: Path) -> Identity | None:
 
 def random_id() -> str:
     """Return a new UUID of version 4 (RFC 9562)."""
-    digits = _random_digits()
-    variant = "89ab"[int(digits[16], 16) & 3]
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+    return _uuid("", 4)
 
 
 def time_ordered_id() -> str:
     """Return a new UUID of version 7 (RFC 9562): ids that grow with time keep indexes compact."""
-    moment = f"{time.time_ns() // 1_000_000 & 0xFFFF_FFFF_FFFF:012x}"
-    digits = _random_digits()
-    variant = "89ab"[int(digits[16], 16) & 3]
-    return f"{moment[:8]}-{moment[8:]}-7{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+    return _uuid(f"{time.time_ns() // 1_000_000 & 0xFFFF_FFFF_FFFF:012x}", 7)
 
 
 _last_evaluation = 0
@@ -98,10 +93,15 @@ def new_evaluation_id() -> str:
     """
     global _last_evaluation
     _last_evaluation = max(time.time_ns() // 1_000_000, _last_evaluation + 1)
-    digits = _random_digits()
+    return _uuid(f"{_last_evaluation & 0xFFFF_FFFF:08x}", 8)
+
+
+def _uuid(start: str, version: int) -> str:
+    """Return a UUID that begins with up to twelve given digits; the others are random."""
+    drawn = _random_digits()
+    digits = start + drawn[len(start) :]
     variant = "89ab"[int(digits[16], 16) & 3]
-    first = f"{_last_evaluation & 0xFFFF_FFFF:08x}"
-    return f"{first}-{digits[8:12]}-8{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+    return f"{digits[:8]}-{digits[8:12]}-{version}{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
 _DRAWN_AT_ONCE = 256

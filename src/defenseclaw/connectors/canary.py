@@ -11,11 +11,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from defenseclaw.connectors.base import Host
+
+_MAX_NAMED = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,3 +116,8 @@ class Canary(ABC):
         """Return what this run left in the agent's own directories, to be removed; nothing of another run."""
         del host, stage
         return ()
+
+
+def listed(paths: Iterable[Path]) -> str:
+    """Return the first few paths for a clause that names them; empty without any."""
+    return ", ".join(map(str, islice(paths, _MAX_NAMED)))

@@ -17,10 +17,9 @@ from typing import Any
 
 from defenseclaw.connectors import disk
 from defenseclaw.connectors.base import Host
-from defenseclaw.connectors.canary import Canary, Launch, Stage, ToolUse
+from defenseclaw.connectors.canary import Canary, Launch, Stage, ToolUse, listed
 from defenseclaw.errors import SetupError
 
-_MAX_NAMED = 8
 _FIXED = re.compile(rb"(?m)^\s*(?:export\s+)?(LM_BASE_URL|LM_API_KEY)\s*=")
 
 
@@ -76,7 +75,7 @@ class HermesCanary(Canary):
         """Where Hermes is told to load a project's plugins, one of our name is loaded in place of ours."""
         del host
         found = sorted(each.parent for each in (stage.project / ".hermes" / "plugins").glob("*/plugin.y*ml"))
-        if others := ", ".join(map(str, found[:_MAX_NAMED])):
+        if others := listed(found):
             yield f"with HERMES_ENABLE_PROJECT_PLUGINS plugins of the project can take ours' place: {others}"
 
     def traces(self, host: Host, stage: Stage) -> Iterable[Path]:

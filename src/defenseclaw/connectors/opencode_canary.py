@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from defenseclaw.connectors import disk
 from defenseclaw.connectors.base import Host
-from defenseclaw.connectors.canary import Canary, Launch, Stage, ToolUse
+from defenseclaw.connectors.canary import Canary, Launch, Stage, ToolUse, listed
 from defenseclaw.connectors.jsonc import CommentedDocument
 from defenseclaw.connectors.jsonedit import read_object
 from defenseclaw.errors import SetupError
@@ -22,7 +21,6 @@ from defenseclaw.errors import SetupError
 _PROVIDER = "defenseclaw-canary"
 _CONTENT = "OPENCODE_CONFIG_CONTENT"
 _PROJECT = ".opencode"
-_MAX_NAMED = 8
 
 
 class OpenCodeCanary(Canary):
@@ -82,7 +80,7 @@ class OpenCodeCanary(Canary):
             for path in (*_plugins(folder / _PROJECT), *filter(_names_plugins, _configurations(folder)))
             if path != ours
         )
-        if others := ", ".join(map(str, islice(found, _MAX_NAMED))):
+        if others := listed(found):
             yield f"a plugin beside ours is in the same process, where it can undo ours: {others}"
 
 
