@@ -228,6 +228,9 @@ def without_prefix(token: str) -> str:
 _ANTHROPIC_LONG: Final = re.compile(r"sk-ant-(?:api|admin)\d\d-[\w-]{93,}")
 _GITLAB_TOO_LONG: Final = re.compile(r"(?:gl(?:pat|rt|soat|cbt)-|GR1348941)[\w-]{51,}")
 _PYPI: Final = re.compile(r"pypi-(?:AgEIcHlwaS5vcmc|AgENdGVzdC5weXBpLm9yZw)")
+_NAMES: Final = ("ASIA", "AIDA")
+"""The prefixes of AWS that are names as well."""
+_LONGEST_AWS_ID: Final = 17
 _LEAST_PYPI: Final = 100
 """Characters of a macaroon with its location, identifier and signature, in base64."""
 
@@ -253,10 +256,19 @@ def _slack_token(match: str, text: str, start: int, end: int) -> bool:
 
 
 def _aws_key_id(match: str, _text: str, _start: int, _end: int) -> bool:
-    """Sixteen characters of base32 may hold no digit, but hardly none of the rare letters either."""
+    """Sixteen characters of base32, of which one id in thirty holds no digit: a word only behind a name.
+
+    Letters alone, and more of them, are capitals that run on: a heading, or the amino acids of a protein.
+    """
     value = without_prefix(match)
-    is_word = value.isalpha() and not _RARE_LETTERS & set(value.lower())
-    return not is_placeholder(value) and not is_word and entropy(value) >= 2.5
+    if is_placeholder(value) or entropy(value) < 2.5:
+        return False
+    if not value.isalpha():
+        return True
+    if len(value) > _LONGEST_AWS_ID:
+        return False
+    is_spoken = not _RARE_LETTERS & set(value.lower()) and not _CLUSTER.search(value)
+    return not (match.startswith(_NAMES) and is_spoken)
 
 
 _HEX: Final = re.compile(r"(?i)[0-9a-f]+")

@@ -308,6 +308,19 @@ def test_paths(command, path):
     assert path in paths_of(command)
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "git log --oneline --grep '${HOME:+less} ~/.git-credentials'",
+        "git log -S 'HEAD:.env' --author 'me: ~/.netrc'",
+        "git diff --since '2 days: ago' -G 'x:.env'",
+        "git show ':/read the .env'",
+    ],
+)
+def test_what_git_searches_for_is_no_path(command):
+    assert paths_of(command) == set()
+
+
 def test_an_address_of_an_unknown_program_is_seen():
     assert addresses_of("someprog https://x.example/a") == {("connect", "x.example")}
 

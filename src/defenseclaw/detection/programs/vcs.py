@@ -42,7 +42,11 @@ _VERBS: Final[dict[str, Grammar]] = {
     "clone": grammar(
         "-b= -o= -u= -c,--config= --depth= --reference= --upload-pack= --template= --recurse-submodules -q"
     ),
-    "show": grammar("--output= --format= --pretty= -n= -U="),
+    "show": grammar(
+        "--output= --format= --pretty= -n,--max-count= --skip= -U,--unified= --grep= --grep-reflog= "
+        "--author= --committer= --since,--after= --until,--before= -S= -G= -L= -O= --date= --diff-filter= "
+        "--word-diff-regex="
+    ),
     "bisect": grammar(),
     "submodule": grammar("-b= --name= --reference= --depth= -f -q"),
     "worktree": grammar("-b= -B= -f,--force"),
@@ -512,7 +516,8 @@ def _show(act: Act, sub: Act) -> None:
         act.touch("read", sub.operands, "stdout")
     for word in sub.operands:
         _, mark, path = word.partition(":")
-        if mark and path:
+        # ``:/text`` is the commit whose message holds the text.
+        if mark and path and not word.startswith(":/"):
             act.touch("read", [path], "stdout")
 
 
