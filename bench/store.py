@@ -8,7 +8,7 @@ import time
 import uuid
 from pathlib import Path
 
-from defenseclaw.audit import rows
+from defenseclaw.audit import rows, tables
 from defenseclaw.audit.records import Batch, ProcessIdentity, SessionState
 from defenseclaw.audit.store import Store
 from defenseclaw.vocabulary import (
@@ -30,7 +30,8 @@ SESSIONS = 2000
 
 def provide(data: Path, count: int) -> None:
     """Put a store of ``count`` rows, its journal left out, into the data directory ``data``."""
-    made = KEPT / f"store-{count}"
+    # One of an older schema would be migrated inside the measurement.
+    made = KEPT / f"store-{tables.SCHEMA_VERSION}-{count}"
     if not (made / "complete").exists():
         shutil.rmtree(made, ignore_errors=True)
         made.mkdir(parents=True, mode=0o700)

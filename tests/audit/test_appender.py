@@ -26,14 +26,26 @@ def test_two_processes_append_to_one_chain(store: Store, path: Path) -> None:
 
 def test_a_repeated_id_writes_nothing_at_all(store: Store) -> None:
     appender = store.appender()
-    taken = a_batch()
-    appender.append([taken], NOW_MS)
+    appender.append([a_batch(id="theirs", evaluation_id="")], NOW_MS)
     with pytest.raises(Conflict):
-        appender.append([a_batch(), a_batch(id=taken.row.id)], NOW_MS)
+        appender.append([a_batch(), a_batch(id="theirs", evaluation_id="")], NOW_MS)
     assert store.count() == 1
     appender.append([a_batch()], NOW_MS)
     assert verify(store).rows == 2
     appender.close()
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("e-1", "e-2"), ("e-1", ""), ("", "e-1")],
+    ids=["two evaluations", "a caller after an evaluation", "an evaluation after a caller"],
+)
+def test_an_id_is_held_against_rows_of_callers_alone(store: Store, first: str, second: str) -> None:
+    appender = store.appender()
+    appender.append([a_batch(id="same", evaluation_id=first)], NOW_MS)
+    appender.append([a_batch(id="same", evaluation_id=second)], NOW_MS)
+    appender.close()
+    assert verify(store).rows == 2
 
 
 @pytest.mark.parametrize(

@@ -111,11 +111,9 @@ async def test_threads_and_loops_commit_side_by_side(store: Store, writer: Write
 
 
 async def test_one_bad_batch_does_not_take_others_with_it(store: Store, writer: Writer) -> None:
-    taken = a_batch()
+    taken = a_batch(evaluation_id="")
     await writer.commit(taken)
-    results = await outcomes(
-        writer, a_batch(), a_batch(id=taken.row.id), a_batch(target="\udcff"), a_batch(findings=1)
-    )
+    results = await outcomes(writer, a_batch(), taken, a_batch(target="\udcff"), a_batch(findings=1))
     assert [type(each) for each in results] == [type(None), Conflict, StoreUnavailable, type(None)]
     assert writer.healthy
     assert verify(store) == verify(store)

@@ -89,7 +89,7 @@ class Appender:
 
         Raises:
             StoreUnavailable: nothing was written: locked, full, damaged, gone.
-            Conflict: nothing was written: a row with one of these ids exists already.
+            Conflict: nothing was written: a row of no evaluation with one of these ids exists already.
             ValueError, TypeError, OverflowError: nothing was written: a value cannot be stored.
         """
         try:

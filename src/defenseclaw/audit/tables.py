@@ -2,15 +2,15 @@
 
 Children of a row (one scan, its findings) are keyed by the row's ``seq``: every insert appends, pruning
 deletes a range, verification walks all tables side by side. Beyond the primary keys there are three
-indexes, each for a query of the product. Source: ``spec/observability-and-audit.md`` §3, ``DECISIONS.md``
-"Store".
+indexes: two for queries of the product, one that keeps a caller's ids unique. Source:
+``spec/observability-and-audit.md`` §3, ``DECISIONS.md`` "Store".
 """
 
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Float, Index, Integer, MetaData, Table, Text, text
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Version this program writes; each version is one revision in ``migrations/versions``."""
 
 # SQLite gives a 64-bit rowid alias only to a column that is spelled INTEGER.
@@ -70,7 +70,17 @@ audit_events = Table(
 IS_ALERT = text("severity <> 'INFO'")
 """Condition of the index behind the alert list; a query must repeat it word for word to use it."""
 
-Index("audit_events_id", audit_events.c.id, unique=True)
+IS_NO_EVALUATION = text("evaluation_id = ''")
+"""Condition of the index that refuses a caller's id a second time. Rows of evaluations are left out: their
+ids are drawn here and need no check, which would cost every verdict a page more to write."""
+
+Index(
+    "audit_events_id",
+    audit_events.c.id,
+    unique=True,
+    sqlite_where=IS_NO_EVALUATION,
+    postgresql_where=IS_NO_EVALUATION,
+)
 Index(
     "audit_events_evaluation",
     audit_events.c.evaluation_id,

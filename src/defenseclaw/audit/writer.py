@@ -173,7 +173,7 @@ class Writer:
         Raises:
             StoreUnavailable: it is not on record: the store is locked, full, damaged or gone, the queue is
                 full, or the writer is not running.
-            Conflict: it is not on record: a row with its id is there already.
+            Conflict: it is not on record: a row with the id that a caller chose is there already.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
