@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from defenseclaw.audit.appender import _Statements
 from defenseclaw.audit.chain import verify
+from defenseclaw.audit.database import Database
 from defenseclaw.audit.store import Store
 from defenseclaw.errors import Conflict, StoreUnavailable
 
@@ -35,17 +39,23 @@ def test_a_repeated_id_writes_nothing_at_all(store: Store) -> None:
     appender.close()
 
 
-@pytest.mark.parametrize(
-    ("first", "second"),
-    [("e-1", "e-2"), ("e-1", ""), ("", "e-1")],
-    ids=["two evaluations", "a caller after an evaluation", "an evaluation after a caller"],
-)
-def test_an_id_is_held_against_rows_of_callers_alone(store: Store, first: str, second: str) -> None:
+def test_a_caller_cannot_take_the_id_of_an_evaluation(store: Store) -> None:
     appender = store.appender()
-    appender.append([a_batch(id="same", evaluation_id=first)], NOW_MS)
-    appender.append([a_batch(id="same", evaluation_id=second)], NOW_MS)
+    appender.append([a_batch(id="e-1", evaluation_id="e-1"), a_batch(id="more", evaluation_id="e-1")], NOW_MS)
+    with pytest.raises(Conflict):
+        appender.append([a_batch(), a_batch(id="e-1", evaluation_id="")], NOW_MS)
+    assert store.count() == 2
+    appender.append([a_batch(id="e-2", evaluation_id="")], NOW_MS)
     appender.close()
-    assert verify(store).rows == 2
+    assert verify(store).rows == 3
+
+
+def test_looking_for_an_evaluation_uses_its_index(store: Store, path: Path) -> None:
+    store.appender().close()
+    with closing(sqlite3.connect(path)) as connection:
+        looked = _Statements(Database(path)).evaluation
+        plan = str(connection.execute(f"EXPLAIN QUERY PLAN {looked}", ("x",)).fetchall())
+    assert "audit_events_evaluation" in plan
 
 
 @pytest.mark.parametrize(

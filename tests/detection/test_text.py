@@ -65,7 +65,7 @@ def test_pointers_name_the_value():
 
 
 def test_a_single_text_is_scanned_as_it_is():
-    assert subject_of("line") == Subject(text="line", leaves=(Leaf(0, 4, ""),))
+    assert subject_of("line") == Subject(text="line", utf8=b"line", leaves=(Leaf(0, 4, ""),))
 
 
 @pytest.mark.parametrize(

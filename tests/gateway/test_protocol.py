@@ -6,7 +6,7 @@ import os
 import pytest
 from tests.gateway.wire import Client, answer, client, counting, serving
 
-from defenseclaw.gateway.protocol import Limits
+from defenseclaw.gateway.protocol import Limits, _Whole
 
 QUICK = Limits(header_s=0.3, body_s=0.3, linger_s=0.5, body_bytes=200_000, connections=64)
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -248,3 +248,71 @@ async def flood(port: int, prefix: bytes) -> None:
 def resident_bytes() -> int:
     with open("/proc/self/statm") as statm:
         return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+# ---- answers ----------------------------------------------------------------------------------------
+
+
+class Noted(asyncio.Transport):
+    """Keeps what is written to it, and says when it is closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[bytes] = []
+
+    def write(self, data: bytes) -> None:  # type: ignore[override]
+        self.written.append(bytes(data))
+
+    def close(self) -> None:
+        self.written.append(b"closed")
+
+
+HEAD, CONTINUE = b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+def test_the_head_of_an_answer_goes_out_with_its_body():
+    noted = Noted()
+    whole = _Whole(noted)
+    for body in (b"one", b"two"):
+        whole.write(CONTINUE)
+        whole.write(HEAD)
+        whole.write(body)
+        whole.write(b", more")
+        whole.end()
+    assert noted.written == [CONTINUE, HEAD + b"one", b", more", CONTINUE, HEAD + b"two", b", more"]
+
+
+def test_the_head_of_an_answer_without_a_body_goes_out_at_its_end():
+    noted = Noted()
+    whole = _Whole(noted)
+    whole.write(HEAD)
+    whole.end()
+    whole.write(HEAD)
+    whole.close()
+    assert noted.written == [HEAD, HEAD, b"closed"]
+
+
+async def in_parts(scope, receive, send) -> None:
+    """Answer a GET in three parts, anything else as long as its body."""
+    if scope["method"] != "GET":
+        await counting(scope, receive, send)
+        return
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    for part in (b"", b"one", b"two"):
+        await send({"type": "http.response.body", "body": part, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def test_answers_of_every_shape_arrive_in_order_on_one_connection():
+    expect = POST + b"Expect: 100-continue\r\nContent-Length: 3\r\n\r\n"
+    async with serving(in_parts, QUICK) as port, client(port) as sender:
+        for _ in range(2):
+            await sender.send(GET)
+            assert (await sender.reply()).headers["transfer-encoding"] == "chunked"
+            assert await sender.exactly(21) == b"3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n"
+            await sender.send(b"HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert (await sender.head()).status == 200
+            await sender.send(expect)
+            assert (await sender.head()).status == 100
+            await sender.send(b"abc")
+            assert (await sender.reply()).body == b"3"

@@ -68,11 +68,22 @@ class Client:
         return await asyncio.wait_for(self._reply(), within_s)
 
     async def _reply(self) -> Reply:
+        reply = await self._head()
+        reply.body = await self._reader.readexactly(int(reply.headers.get("content-length", "0")))
+        return reply
+
+    async def head(self, within_s: float = 5.0) -> Reply:
+        """Return the next answer without a body."""
+        return await asyncio.wait_for(self._head(), within_s)
+
+    async def _head(self) -> Reply:
         head = await self._reader.readuntil(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines if line)}
-        body = await self._reader.readexactly(int(headers.get("content-length", "0")))
-        return Reply(int(first.split()[1]), headers, body)
+        return Reply(int(first.split()[1]), headers, b"")
+
+    async def exactly(self, count: int, within_s: float = 5.0) -> bytes:
+        return await asyncio.wait_for(self._reader.readexactly(count), within_s)
 
     async def closed(self, within_s: float = 5.0) -> bool:
         """Return whether the server ends the connection without another byte."""

@@ -52,11 +52,13 @@ Values = tuple[Any, ...]
 class _Plan:
     """The rows of a group of batches, linked, as parameters."""
 
-    __slots__ = ("events", "findings", "head", "lists", "scans", "states")
+    __slots__ = ("chosen", "events", "findings", "head", "lists", "scans", "states")
 
     def __init__(self, head: Head) -> None:
         self.head = head
         self.events: list[Values] = []
+        self.chosen: list[str] = []
+        """Ids of the rows of no evaluation: a caller may have chosen them."""
         self.scans: list[Values] = []
         self.findings: list[Values] = []
         self.states: dict[tuple[str, str], Values] = {}
@@ -89,7 +91,7 @@ class Appender:
 
         Raises:
             StoreUnavailable: nothing was written: locked, full, damaged, gone.
-            Conflict: nothing was written: a row of no evaluation with one of these ids exists already.
+            Conflict: nothing was written: the id of a row of no evaluation is on record already.
             ValueError, TypeError, OverflowError: nothing was written: a value cannot be stored.
         """
         try:
@@ -221,6 +223,8 @@ class Appender:
             values = _event_values(batch.row, seq, now_ms, children)
             row_hash = link(plan.head.row_hash, canonical.event_bytes(values))
             plan.events.append((*values, plan.head.row_hash, row_hash))
+            if not batch.row.evaluation_id:
+                plan.chosen.append(batch.row.id)
             plan.head = Head(seq, row_hash)
             if batch.state is not None:
                 state = batch.state
@@ -240,6 +244,8 @@ class Appender:
             if not moved:
                 connection.execute("ROLLBACK")
                 return False
+            if any(connection.execute(self._sql.evaluation, (each,)).fetchone() for each in plan.chosen):
+                raise sqlite3.IntegrityError("an evaluation has this id")
             self._sql.events.run(connection, plan.events)
             self._sql.scans.run(connection, plan.scans)
             self._sql.findings.run(connection, plan.findings)
@@ -301,6 +307,12 @@ class _Statements:
         self.events = _Inserts(database, tables.audit_events)
         self.scans = _Inserts(database, tables.scan_results)
         self.findings = _Inserts(database, tables.scan_findings)
+        event = tables.audit_events.c
+        self.evaluation = database.sql_of(
+            select(event.seq).where(
+                event.evaluation_id != literal_column("''"), event.evaluation_id == bindparam("id")
+            )
+        )
         self.put_state = database.sql_of(upsert(tables.session_state))
         self.put_entry = database.sql_of(upsert(tables.actions))
         self.clear_entry = database.sql_of(

@@ -80,16 +80,24 @@ class Chain:
     """Links and signatures of one installation."""
 
     def __init__(self, identity: Identity) -> None:
-        self._key = identity.derive("chain")
+        self._keyed = hmac.new(identity.derive("chain"), digestmod=hashlib.sha256)
+        """Copied for each signature: to begin with the key takes longer than all that follows."""
         self.genesis = Head(0, _digest("defenseclaw.audit.genesis", identity.installation_id))
 
     def sign_head(self, head: Head) -> str:
         """Return the signature of a head, 64 hex digits; as read back it may be nonsense: then empty."""
+        if type(head.seq) is not int or type(head.row_hash) is not str:
+            return ""
         return self._sign("head", head)
 
     def sign_checkpoint(self, checkpoint: Checkpoint) -> str:
         """Return the signature of a checkpoint, 64 hex digits; empty when it holds nonsense."""
-        return self._sign("checkpoint", checkpoint)
+        try:
+            # Strict as for rows: an empty BLOB has the same JSON as an empty text.
+            checked = msgspec.convert(tuple(checkpoint), Checkpoint, strict=True)
+        except ValueError:
+            return ""
+        return self._sign("checkpoint", checked)
 
     def holds(self, signature: str, expected: str) -> bool:
         """Compare a stored signature, of whatever type it was read back as, with the one expected."""
@@ -102,12 +110,12 @@ class Chain:
         return Head(seq, _digest(self.genesis.row_hash, f"break:{seq}"))
 
     def _sign(self, kind: str, statement: Head | Checkpoint) -> str:
+        signed = self._keyed.copy()
         try:
-            # Strict as for rows: an empty BLOB has the same JSON as an empty text.
-            value = msgspec.convert(tuple(statement), type(statement), strict=True)
-            return hmac.digest(self._key, canonical.encode([kind, *value]), hashlib.sha256).hex()
+            signed.update(canonical.encode([kind, *statement]))
         except ValueError:
             return ""
+        return signed.hexdigest()
 
 
 def link(prev_hash: str, row: bytes) -> str:

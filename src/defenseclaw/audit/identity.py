@@ -73,12 +73,16 @@ def read_identity(data_dir: Path) -> Identity | None:
 
 def random_id() -> str:
     """Return a new UUID of version 4 (RFC 9562)."""
-    return _uuid("", 4)
+    try:
+        return _drawn.pop()  # one step: two threads never get the same
+    except IndexError:
+        return _draw()
 
 
 def time_ordered_id() -> str:
     """Return a new UUID of version 7 (RFC 9562): ids that grow with time keep indexes compact."""
-    return _uuid(f"{time.time_ns() // 1_000_000 & 0xFFFF_FFFF_FFFF:012x}", 7)
+    clock = f"{time.time_ns() // 1_000_000 & 0xFFFF_FFFF_FFFF:012x}"
+    return f"{clock[:8]}-{clock[8:]}-7{random_id()[15:]}"
 
 
 _last_evaluation = 0
@@ -93,31 +97,28 @@ def new_evaluation_id() -> str:
     """
     global _last_evaluation
     _last_evaluation = max(time.time_ns() // 1_000_000, _last_evaluation + 1)
-    return _uuid(f"{_last_evaluation & 0xFFFF_FFFF:08x}", 8)
+    drawn = random_id()
+    return f"{_last_evaluation & 0xFFFF_FFFF:08x}{drawn[8:14]}8{drawn[15:]}"
 
 
-def _uuid(start: str, version: int) -> str:
-    """Return a UUID that begins with up to twelve given digits; the others are random."""
-    drawn = _random_digits()
-    digits = start + drawn[len(start) :]
-    variant = "89ab"[int(digits[16], 16) & 3]
-    return f"{digits[:8]}-{digits[8:12]}-{version}{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
-
-
-_DRAWN_AT_ONCE = 256
+_DRAWN_AT_ONCE = 64
 _drawn: list[str] = []
-"""Random hex digits not used yet, 32 each. Asking the system for each id by itself would hand the
-interpreter lock to another thread several times a call, which costs more than all else about an id."""
+"""Random ids not used yet. Asking the system for each by itself would hand the interpreter lock to another
+thread several times a call, which costs more than all else about an id."""
 os.register_at_fork(after_in_child=_drawn.clear)
 
 
-def _random_digits() -> str:
-    try:
-        return _drawn.pop()  # one step: two threads never get the same
-    except IndexError:
-        digits = os.urandom(16 * _DRAWN_AT_ONCE).hex()
-        _drawn.extend(digits[at : at + 32] for at in range(32, len(digits), 32))
-        return digits[:32]
+def _draw() -> str:
+    """Return a random id, and lay up more of them."""
+    digits = os.urandom(16 * _DRAWN_AT_ONCE).hex()
+    first, *others = (_as_uuid(digits[at : at + 32]) for at in range(0, len(digits), 32))
+    _drawn.extend(others)
+    return first
+
+
+def _as_uuid(digits: str) -> str:
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
 def _create(path: Path) -> None:

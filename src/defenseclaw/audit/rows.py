@@ -372,7 +372,7 @@ def _hook_row(
         enforced=verdict.enforced,
         rule_pack_dir=rule_pack,
         **names.identity,
-        **_provenance(process, now),
+        **_provenance(process, now, verdict.evaluation_id),
     )
 
 
@@ -439,13 +439,13 @@ def _inspect_row(
         enforced=verdict.enforced,
         rule_pack_dir=rule_pack,
         **names.identity,
-        **_provenance(process, now),
+        **_provenance(process, now, verdict.evaluation_id),
     )
 
 
-def _provenance(process: ProcessIdentity, now: str) -> dict[str, Any]:
+def _provenance(process: ProcessIdentity, now: str, row_id: str = "") -> dict[str, Any]:
     return {
-        "id": time_ordered_id(),
+        "id": row_id or time_ordered_id(),
         "timestamp": now,
         "run_id": process.run_id,
         "sidecar_instance_id": process.sidecar_instance_id,

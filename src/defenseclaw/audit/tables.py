@@ -71,8 +71,8 @@ IS_ALERT = text("severity <> 'INFO'")
 """Condition of the index behind the alert list; a query must repeat it word for word to use it."""
 
 IS_NO_EVALUATION = text("evaluation_id = ''")
-"""Condition of the index that refuses a caller's id a second time. Rows of evaluations are left out: their
-ids are drawn here and need no check, which would cost every verdict a page more to write."""
+"""Condition of the index that refuses a caller's id a second time. Rows of evaluations are left out: a
+verdict's has the id of its evaluation, which has an index already; another would cost a page to write."""
 
 Index(
     "audit_events_id",

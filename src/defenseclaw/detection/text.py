@@ -18,12 +18,12 @@ import unicodedata
 import zlib
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
 from typing import Final, NamedTuple
 
 import re2
+from msgspec import Struct
 
 from defenseclaw.vocabulary import JSON, Event, EventKind
 
@@ -52,8 +52,7 @@ class Leaf(NamedTuple):
     """A string that follows another string directly in the same list."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class Subject(Struct, kw_only=True):
     """All strings of an event as one text."""
 
     text: str
@@ -62,9 +61,9 @@ class Subject:
     leaves: tuple[Leaf, ...]
     complete: bool = True
     """False when the event exceeded :data:`MAX_NODES` or :data:`MAX_DEPTH`; the text is then a part of it."""
-    utf8: bytes | None = field(default=None, repr=False, compare=False)
-    """The text encoded, if whoever made it had to encode it."""
-    _readings: list[View] = field(default_factory=list, init=False, repr=False, compare=False)
+    utf8: bytes
+    """The text encoded."""
+    readings: list[View] = []
     """What :func:`views` found, since more than one lane asks for it."""
 
 
@@ -228,9 +227,9 @@ def views(scanned: Subject) -> Iterator[View]:
     is written differently there. A rule that hits in an earlier view need not be looked for in a later one,
     but its span there may be masked too.
     """
-    if not scanned._readings:
-        scanned._readings.extend(_views(scanned))
-    yield from scanned._readings
+    if not scanned.readings:
+        scanned.readings.extend(_views(scanned))
+    yield from scanned.readings
 
 
 def _views(scanned: Subject) -> Iterator[View]:
@@ -543,6 +542,8 @@ def _touch(text: str, left: Leaf, right: Leaf) -> bool:
 _TOKEN_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-"
 _SHORTEST_TOKEN = 24
 """Long enough for the shortest secret."""
+_SHORT = 4096
+"""Bytes up to which looking for a run of that length is faster than the search."""
 _WRAPPED_AT = range(60, 77)
 """Base64 wrapped at 60 to 76 columns is one token."""
 _HEX = re.compile(rb"(?:0x)?((?:[0-9a-fA-F]{2}){20,})\Z")
@@ -626,6 +627,8 @@ def _tokens(utf8: bytes) -> Iterator[tuple[int, int]]:
 
     Two padding characters behind it belong to it, and so do the neighbouring lines of wrapped base64.
     """
+    if len(utf8) <= _SHORT and _MARK * _SHORTEST_TOKEN not in utf8.translate(_AS_TOKEN):
+        return
     end = 0
     marked = b""
     for found in _WORTH_DECODING.finditer(utf8):
@@ -678,7 +681,7 @@ def _tagged(plain: View) -> Iterator[tuple[int, int, str]]:
     if _TAG_BYTES[0] in plain.utf8 and _TAG_BYTES in plain.utf8:
         for tags in _TAGS.finditer(plain.text):
             yield tags.start(), tags.end(), "".join(chr(ord(char) - 0xE0000) for char in tags[0])
-    if _ESCAPED_TAG.search(plain.utf8):
+    if b"\\" in plain.utf8 and _ESCAPED_TAG.search(plain.utf8):
         for tags in _ESCAPED_TAGS.finditer(plain.text):
             pairs = tags[0].lower().split("udb40")[1:]
             yield tags.start(), tags.end(), "".join(chr(int(pair.rstrip("\\")[-2:], 16)) for pair in pairs)

@@ -40,6 +40,7 @@ _PIECE = 16384
 """Bytes handed to the parser at once, hence how exact the counters are."""
 MAX_CONNECTIONS = 1024
 _SPARE_FILES = 128
+_GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
 _CONNECTED = 1
 """The step of a connection on which no request has begun."""
 
@@ -71,6 +72,47 @@ class _Refused(Exception):
     """Raised inside a parser callback to stop the parser."""
 
 
+class _Whole(asyncio.Transport):
+    """The writing side of a connection that sends the head of an answer together with its body.
+
+    uvicorn writes them one after the other, and each write goes out at once: two packets, and a reader that
+    wakes up twice.
+    """
+
+    __slots__ = ("_begun", "_head", "_transport")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        super().__init__()
+        self._transport = transport
+        self._head = b""
+        self._begun = False
+
+    def write(self, data: Any) -> None:  # noqa: ANN401 - what uvicorn writes: bytes
+        """Keep the head of an answer until something follows it."""
+        if self._begun:
+            self._transport.write(self._head + data)
+            self._head = b""
+        elif data == _GO_ON:
+            self._transport.write(data)
+        else:
+            self._begun, self._head = True, data
+
+    def end(self) -> None:
+        """Send what is kept of an answer without a body, and wait for the next one."""
+        if self._head:
+            self._transport.write(self._head)
+        self._begun, self._head = False, b""
+
+    def close(self) -> None:
+        """Send what is kept, and close."""
+        self.end()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        """Return whether the connection is closing or closed."""
+        return self._transport.is_closing()
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """One connection. Subclasses set :attr:`limits`."""
 
@@ -78,6 +120,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - uvicorn's own signature
         super().__init__(*args, **kwargs)
+        self._whole: _Whole | None = None
         self._phase = _Phase.IDLE
         self._header_bytes = 0
         self._header_fields = 0
@@ -101,6 +144,7 @@ class BoundedProtocol(HttpToolsProtocol):
             transport.write(_refusal(Overloaded("too many connections")))
             transport.close()
             return
+        self._whole = _Whole(transport)
         self._step = _CONNECTED
         self._watch(self.limits.header_s)
 
@@ -172,14 +216,18 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_url(self, url: bytes) -> None:
         """Count a piece of the request line."""
-        self._count_field(len(url))
+        self._header_fields += len(url)
+        if self._header_fields > self.limits.header_bytes:
+            raise _Refused(HeadersTooLarge())
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Count a header; a trailer behind a chunked body is dropped."""
         if self._phase is not _Phase.HEADER:
             return
-        self._count_field(len(name) + len(value) + 4)
+        self._header_fields += len(name) + len(value) + 4
+        if self._header_fields > self.limits.header_bytes:
+            raise _Refused(HeadersTooLarge())
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
@@ -189,6 +237,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= self.limits.queued:
             raise _Refused(Overloaded("too many pipelined requests"))
         super().on_headers_complete()
+        if self._whole is not None:
+            self.cycle.transport = self._whole
         self._phase = _Phase.BODY
         self._step += 1
         self._body_bytes = self._unproductive = 0
@@ -203,11 +253,6 @@ class BoundedProtocol(HttpToolsProtocol):
         self._phase = _Phase.IDLE
         self._step += 1
         super().on_message_complete()
-
-    def _count_field(self, count: int) -> None:
-        self._header_fields += count
-        if self._header_fields > self.limits.header_bytes:
-            raise _Refused(HeadersTooLarge())
 
     # ---- time -----------------------------------------------------------------------------------
 
@@ -259,6 +304,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Start the next queued request; after the last one, tell why the rest was refused."""
         was_last = not self.pipeline
+        if self._whole is not None:
+            self._whole.end()
         super().on_response_complete()
         if self._deferred is not None and was_last and not self.transport.is_closing():
             self._unset_keepalive_if_required()
