@@ -222,7 +222,8 @@ class Writer:
                 raise StoreUnavailable("the audit queue is full")
             self._ensure_running()
             self._waiting.append(entry)
-            if loop is None:
+            # Where calls come one at a time, as the last group shows, there is nothing to gather.
+            if loop is None or (self._last_group <= 1 and len(self._waiting) == 1):
                 self._bell.put(None)
             elif loop not in self._about_to_ring:
                 self._about_to_ring.add(loop)

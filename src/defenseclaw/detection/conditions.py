@@ -157,9 +157,9 @@ class ConditionSet:
                 for element in elements:
                     value = getattr(element, name)
                     if isinstance(value, (frozenset, tuple)):
-                        for each in value:
-                            if each in values:
-                                numbers.update(values[each])
+                        if not values.keys().isdisjoint(value):
+                            for each in value:
+                                numbers.update(values.get(each, ()))
                         value = bool(value)
                     if value in values:
                         numbers.update(values[value])

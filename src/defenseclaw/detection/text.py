@@ -67,11 +67,8 @@ class Subject(Struct, kw_only=True):
     """What :func:`views` found, since more than one lane asks for it."""
 
 
-class _Walked(NamedTuple):
-    text: str
-    pointer: str
-    is_key: bool
-    in_list: bool
+_Walked = tuple[str, str, bool, bool]
+"""A string, its pointer, whether it is a key, whether it follows a string in a list."""
 
 
 def _children(value: JSON, pointer: str) -> Iterator[tuple[str | None, JSON, str, bool]]:
@@ -96,7 +93,7 @@ class _Walk:
 
     def __iter__(self) -> Iterator[_Walked]:
         if isinstance(self.value, str):
-            yield _Walked(self.value, "", False, False)
+            yield self.value, "", False, False
             return
         stack = [_children(self.value, "")]
         nodes = 0
@@ -111,9 +108,9 @@ class _Walk:
                 return
             key, child, pointer, follows = entry
             if key is not None:
-                yield _Walked(key, pointer, True, False)
+                yield key, pointer, True, False
             if isinstance(child, str):
-                yield _Walked(child, pointer, False, follows)
+                yield child, pointer, False, follows
             elif isinstance(child, Mapping | Sequence) and not isinstance(child, bytes | bytearray):
                 if len(stack) >= MAX_DEPTH:
                     self.complete = False
@@ -126,7 +123,7 @@ def strings_of(value: JSON) -> list[str]:
 
     Bounded by :data:`MAX_NODES` and :data:`MAX_DEPTH`.
     """
-    return [walked.text for walked in _Walk(value)]
+    return [text for text, *_ in _Walk(value)]
 
 
 def subject_of(value: JSON, *extra: str) -> Subject:

@@ -123,7 +123,6 @@ class BoundedProtocol(HttpToolsProtocol):
         self._whole: _Whole | None = None
         self._phase = _Phase.IDLE
         self._header_bytes = 0
-        self._header_fields = 0
         self._body_bytes = 0
         self._unproductive = 0
         self._refusing = False
@@ -211,27 +210,15 @@ class BoundedProtocol(HttpToolsProtocol):
         """Start counting a request."""
         self._phase = _Phase.HEADER
         self._step += 1
-        self._header_bytes = self._header_fields = 0
+        self._header_bytes = 0
         super().on_message_begin()
 
-    def on_url(self, url: bytes) -> None:
-        """Count a piece of the request line."""
-        self._header_fields += len(url)
-        if self._header_fields > self.limits.header_bytes:
-            raise _Refused(HeadersTooLarge())
-        super().on_url(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Count a header; a trailer behind a chunked body is dropped."""
-        if self._phase is not _Phase.HEADER:
-            return
-        self._header_fields += len(name) + len(value) + 4
-        if self._header_fields > self.limits.header_bytes:
-            raise _Refused(HeadersTooLarge())
-        super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
-        """Hand the request over, unless too many wait already."""
+        """Hand the request over, unless its header is too long or too many wait already."""
+        # Only of what has taken several pieces to arrive need the fields be counted.
+        limit = self.limits.header_bytes
+        if self._unproductive + _PIECE > limit and self._header_size() > limit:
+            raise _Refused(HeadersTooLarge())
         if not self.url.startswith(b"/"):
             raise _Refused(BadRequest("invalid HTTP request"))
         if len(self.pipeline) >= self.limits.queued:
@@ -239,9 +226,13 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         if self._whole is not None:
             self.cycle.transport = self._whole
+        self.headers = []  # where trailers behind a chunked body go: nobody reads them
         self._phase = _Phase.BODY
         self._step += 1
         self._body_bytes = self._unproductive = 0
+
+    def _header_size(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
     def on_body(self, body: bytes) -> None:
         """Hand a piece of the body over."""

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from defenseclaw.audit import rows
 from defenseclaw.audit.records import AuditRow
@@ -25,8 +26,7 @@ _ENCODER = msgspec.json.Encoder()
 JSON_TYPE = b"application/json"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """An HTTP answer, ready to be sent."""
 
     body: bytes
@@ -50,8 +50,7 @@ def refusal(error: DefenseClawError) -> Answer:
     return as_json({"error": error.message, "code": error.code}, error.http_status, headers)
 
 
-@dataclass(slots=True, kw_only=True)
-class Call:
+class Call(Struct, kw_only=True):
     """One request as handlers see it."""
 
     services: Services

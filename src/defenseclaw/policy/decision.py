@@ -57,14 +57,16 @@ class Listed:
 
 def severity_of(findings: Sequence[Finding]) -> Severity:
     """Return the highest severity among ``findings``; NONE without any."""
-    return max((finding.severity for finding in findings), key=lambda each: each.rank, default=Severity.NONE)
+    if not findings:
+        return Severity.NONE
+    return max((finding.severity for finding in findings), key=lambda each: each.rank)
 
 
 def action_for(severity: Severity, posture: Posture, *, confirmable: bool) -> Action:
     """Return the raw action of one severity under the profile's thresholds and the approvals setting."""
-    block_at, alert_at = THRESHOLDS[posture.profile]
     if severity is Severity.NONE:
         return Action.ALLOW
+    block_at, alert_at = THRESHOLDS[posture.profile]
     if severity.rank >= block_at.rank:
         return Action.BLOCK
     if posture.approvals.enabled and confirmable and severity.rank >= posture.approvals.min_severity.rank:

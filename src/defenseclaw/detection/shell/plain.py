@@ -23,12 +23,11 @@ MAX_PARTS: Final = 64
 """Commands of a source that is tried; far below every bound of the evaluator."""
 
 _BARE = r"A-Za-z0-9_./:=+,@%^\-"
-_NOT_BARE = re.compile(rf"[^{_BARE} \t;&|>]").search
+_BARE_BYTES: Final = bytes(code for code in range(128) if re.match(rf"[{_BARE} \t;&|>]", chr(code)))
 _TOKEN = re.compile(
     rf"""(?:[{_BARE}]+|'[^'\n\0\ufffd]*'|"[^"$`\\!\n\0\ufffd]*"|&&|;|\||2>(?:&1|/dev/null))(?=[ \t;|&]|\Z)"""
     r"|[ \t]+"
 )
-_JOINTS = re.compile(r"(&&|;|\|)")
 _PROGRAM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*\Z").match
 _STDERR: Final = {
     "2>&1": Redirect(fd=2, access="dup", target="1"),
@@ -111,8 +110,9 @@ _SPECIAL_DIRECTORIES: Final = ("-", "+", "")
 
 def _parts(source: str) -> list[list[str]] | None:
     """Return the words of every command, and what joins them in between; None when it is not plain."""
-    if _NOT_BARE(source) is None:
-        pieces = _JOINTS.split(source)
+    if not source.encode("ascii", "replace").translate(None, _BARE_BYTES):
+        # What is plain holds no line break, so they can stand between the pieces.
+        pieces = source.replace("&&", "\n&&\n").replace(";", "\n;\n").replace("|", "\n|\n").split("\n")
         parts = [piece.split() for piece in pieces]
         for piece, words in zip(pieces[::2], parts[::2], strict=True):
             if (">" in piece or "&" in piece) and _has_operator(words):

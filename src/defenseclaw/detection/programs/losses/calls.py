@@ -27,7 +27,7 @@ _PREVIEWS: Final = frozenset(
         "--check-only",
     }
 )
-_PREVIEW_STARTS: Final = tuple(_PREVIEWS)
+_PREVIEW_STARTS: Final = frozenset(name[:4] for name in _PREVIEWS)
 _NOT_A_PREVIEW: Final = frozenset({"none", "false", "no", "0"})
 _MAX_OFFSET: Final = 3
 """Words before the sub-command that may be values of options nobody told us of."""
@@ -94,11 +94,10 @@ def options_of(act: Act) -> frozenset[str]:
 
 def is_preview(act: Act) -> bool:
     """Whether an option of the call says that nothing is to happen."""
-    for word in act.words:
-        if word.startswith(_PREVIEW_STARTS):
-            name, _, value = word.partition("=")
-            if name in _PREVIEWS and value.lower() not in _NOT_A_PREVIEW:
-                return True
+    for word in [word for word in act.words if word[:4] in _PREVIEW_STARTS]:
+        name, _, value = word.partition("=")
+        if name in _PREVIEWS and value.lower() not in _NOT_A_PREVIEW:
+            return True
     return False
 
 
