@@ -46,7 +46,8 @@ class PatternSet:
         self._set = re2.Set.SearchSet(_options())
         for _, source in patterns:
             self._set.Add(_uncounted(source))
-        self._sentinel = self._set.Add("")
+        # At the end of the text alone: a state that matches is counted anew at every byte.
+        self._sentinel = self._set.Add(r"\z")
         try:
             self._set.Compile()
         except re2.error as error:

@@ -277,6 +277,8 @@ _UNICODE_GATE = re2.compile(f"[{_UNICODE}]")
 """Finds out at RE2's speed whether any character is to be folded."""
 _NON_ASCII = "unicode"
 _ESCAPES = {"\\": _AFTER_BACKSLASH, "%": _AFTER_PERCENT, "&": _AFTER_AMPERSAND}
+_ESCAPE_GATES = {kind: re2.compile(re.escape(kind) + after) for kind, after in _ESCAPES.items()}
+"""Find out whether there is an escape: RE2 finds the one character it begins with as fast as memory is read."""
 _ASCII_BYTES = bytes(range(128))
 
 
@@ -286,25 +288,30 @@ def _foldable(kinds: tuple[str, ...]) -> re.Pattern[str]:
 
     What a unit begins with stands first and outside: :mod:`re` skips to a first character several times
     faster than it tries alternatives at every place, and to one known character faster than to a set.
+    The unit as a whole is a group, so that splitting a text at the units returns them as well.
     """
     if len(kinds) == 1:
         (kind,) = kinds
-        ranges = f"[{_UNICODE}]{{1,64}}"
-        return re.compile(_as_python(ranges) if kind == _NON_ASCII else re.escape(kind) + _ESCAPES[kind])
+        unit = f"[{_UNICODE}]{{1,64}}" if kind == _NON_ASCII else re.escape(kind) + _ESCAPES[kind]
+        return re.compile(_as_python(f"({unit})"))
     escapes = "".join(re.escape(kind) for kind in kinds if kind != _NON_ASCII)
     tails = [rf"(?<={re.escape(kind)}){_ESCAPES[kind]}" for kind in kinds if kind != _NON_ASCII]
     if _NON_ASCII not in kinds:
-        return re.compile(f"[{escapes}](?:{'|'.join(tails)})")
+        return re.compile(f"([{escapes}](?:{'|'.join(tails)}))")
     tails.append(rf"(?<![{escapes}])[{_UNICODE}]{{0,63}}")
-    return re.compile(_as_python(f"[{escapes}{_UNICODE}](?:{'|'.join(tails)})"))
+    return re.compile(_as_python(f"([{escapes}{_UNICODE}](?:{'|'.join(tails)}))"))
 
 
-def _foldable_in(text: str, utf8: bytes) -> re.Pattern[str] | None:
-    """Return what finds all that is to be folded in ``text``; None when there is nothing."""
-    kinds = [kind for kind in _ESCAPES if kind in text and _foldable((kind,)).search(text)]
-    if len(utf8) != len(text) and _UNICODE_GATE.search(utf8.translate(None, _ASCII_BYTES)):
+def _kinds_in(text: str, utf8: bytes) -> tuple[str, ...]:
+    """Return with what the units begin that are to be folded in ``text``."""
+    kinds = [kind for kind, gate in _ESCAPE_GATES.items() if gate.search(utf8) is not None]
+    if len(utf8) != len(text) and _holds_unicode(utf8):
         kinds.append(_NON_ASCII)
-    return _foldable(tuple(kinds)) if kinds else None
+    return tuple(kinds)
+
+
+def _holds_unicode(utf8: bytes) -> bool:
+    return _UNICODE_GATE.search(utf8.translate(None, _ASCII_BYTES)) is not None
 
 
 _INVISIBLE_RUN = re.compile(_as_python(f"[{_INVISIBLE}]+"))
@@ -346,11 +353,13 @@ def fold(text: str, utf8: bytes | None = None) -> View | None:
         text: Without lone surrogates.
         utf8: The same text encoded, if the caller has it.
     """
-    foldable = _foldable_in(text, text.encode() if utf8 is None else utf8)
-    if foldable is None:
+    kinds = _kinds_in(text, text.encode() if utf8 is None else utf8)
+    if not kinds:
         return None
-    folded = foldable.sub(lambda found: _folded(found[0]), text)
-    return View(folded, "normalized", _FoldedOffsets(text, foldable))
+    foldable = _foldable(kinds)
+    pieces = foldable.split(text)
+    pieces[1::2] = map(_folded, pieces[1::2])
+    return View("".join(pieces), "normalized", _FoldedOffsets(text, foldable))
 
 
 STRETCH: Final = 1024
@@ -362,10 +371,10 @@ _CUT: Final = "\n~ "
 def _normalize(plain: View) -> View | None:
     """Return what :func:`fold` makes of the stretches around foldable characters; None without any."""
     text = plain.text
-    foldable = _foldable_in(text, plain.utf8)
-    if foldable is None:
+    kinds = _kinds_in(text, plain.utf8)
+    if not kinds:
         return None
-    stretches = _stretches(text, foldable)
+    stretches = _stretches(text, kinds)
     if stretches == [(0, len(text))]:
         return fold(text, plain.utf8)
     folded = [(start, fold(text[start:end])) for start, end in stretches]
@@ -385,11 +394,11 @@ def _normalize(plain: View) -> View | None:
     return View(_CUT.join(each.text for _, each in read), "normalized", locate) if read else None
 
 
-def _stretches(text: str, foldable: re.Pattern[str]) -> list[tuple[int, int]]:
+def _stretches(text: str, kinds: tuple[str, ...]) -> list[tuple[int, int]]:
     """Return ``(start, end)`` of all that is near something foldable, cut where white space allows."""
     found: list[tuple[int, int]] = []
     for start in range(0, len(text), STRETCH):
-        if foldable.search(text, start, start + STRETCH + _LONGEST_UNIT) is None:
+        if not _holds_any(text[start : start + STRETCH + _LONGEST_UNIT], kinds):
             continue
         low, high = max(0, start - STRETCH), min(len(text), start + 2 * STRETCH)
         if found and low <= found[-1][1]:
@@ -398,6 +407,17 @@ def _stretches(text: str, foldable: re.Pattern[str]) -> list[tuple[int, int]]:
             space = max(text.rfind("\n", low, low + _LONGEST_WORD), text.rfind(" ", low, low + _LONGEST_WORD))
             found.append((space + 1 if low and space >= 0 else low, high))
     return found
+
+
+def _holds_any(stretch: str, kinds: tuple[str, ...]) -> bool:
+    """Whether there is a unit in the stretch; most do not even hold a character that one begins with."""
+    for kind in kinds:
+        if kind == _NON_ASCII:
+            if not stretch.isascii() and _holds_unicode(stretch.encode()):
+                return True
+        elif kind in stretch and _foldable((kind,)).search(stretch) is not None:
+            return True
+    return False
 
 
 _LONGEST_UNIT: Final = 64
