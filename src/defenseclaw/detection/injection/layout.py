@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 BLANKS: Final = r"\s[\s>#*/;-]*"
 """What may stand between two words of one sentence: RE2 for more than :func:`readings` takes for a blank."""
@@ -19,6 +19,7 @@ BLANKS: Final = r"\s[\s>#*/;-]*"
 _MARKS: Final = r"(?:>|#+|//+|(?:\*|--|;+)(?=[ \t\r\n]|\Z))"
 """What quotations and comments begin their lines with."""
 _LEAD: Final = re.compile(rf"[ \t]*(?:/\*+[ \t]*|(?:{_MARKS}[ \t]*){{0,8}})")
+_FIRST_OF_MARKS: Final = frozenset(">#/*-;")
 _MARKS_INSIDE: Final = re.compile(rf"[\"'>;][ \t]*(/\*+[ \t]|(?:{_MARKS}[ \t]*){{1,8}})")
 _WIDE: Final = re.compile(r"[ \t]{2,}|\t")
 _STANDS_ALONE: Final = re.compile(
@@ -28,6 +29,8 @@ _STANDS_ALONE: Final = re.compile(
 """What a line begins with that is not the rest of the line before."""
 _ENTRY: Final = re.compile(r"[\w./()-]{1,40}:[ \t]")
 """What a line begins with that is one of many entries, if the line before begins like this too."""
+_LONGEST_ENTRY: Final = 41
+"""Characters in which the colon of an entry stands."""
 _LONGEST_COMMENT: Final = 4096
 _ANY_BLANKS: Final = re.compile(BLANKS)
 
@@ -67,15 +70,9 @@ class Reading:
         return self._sources[piece] + place - self._begins[piece]
 
 
-class _Line(NamedTuple):
-    """A line of the text."""
-
-    start: int
-    words: int
-    """Where what follows its indentation and its marks begins."""
-    end: int
-    """Where its last character stands that is no blank; at least ``words``."""
-    marks: str
+_Line = tuple[int, int, int, str]
+"""A line of the text: its start, where what follows its indentation and marks begins (its words), where its
+last character stands that is no blank (at least the words), and its marks."""
 
 
 def readings(text: str, low: int, high: int) -> Iterator[Reading]:
@@ -83,21 +80,22 @@ def readings(text: str, low: int, high: int) -> Iterator[Reading]:
     apart: list[_Joint] = []
     joined: list[_Joint] = []
     before: _Line | None = None
+    has_tab = text.find("\t", low, high) >= 0
     for line in _lines(text, low, high):
         start, words, end, marks = line
         if before is not None:
-            broken = (before.end, start, "\n")
-            is_plain = text[before.end : start] == "\n"
+            before_end = before[2]
+            is_plain = before_end + 1 == start and text[before_end] == "\n"
             if not is_plain:
-                apart.append(broken)
+                apart.append((before_end, start, "\n"))
             if _goes_on(text, before, line):
-                joined.append((before.end, words, " "))
+                joined.append((before_end, words, " "))
             elif not is_plain:
-                joined.append(broken)
+                joined.append((before_end, start, "\n"))
         elif words > start == 0 and not marks:
             apart.append((0, words, ""))
             joined.append((0, words, ""))
-        if text.find("  ", words, end) >= 0 or text.find("\t", words, end) >= 0:
+        if text.find("  ", words, end) >= 0 or (has_tab and text.find("\t", words, end) >= 0):
             wide = [(*found.span(), " ") for found in _WIDE.finditer(text, words, end)]
             apart += wide
             joined += wide
@@ -110,36 +108,42 @@ def readings(text: str, low: int, high: int) -> Iterator[Reading]:
 def _lines(text: str, low: int, high: int) -> Iterator[_Line]:
     at = low
     for line in text[low:high].splitlines(keepends=True):
-        lead = _LEAD.match(line)
-        size = lead.end() if lead else 0
-        marks = "" if not size or line[:size].isspace() else _marks(line[:size])
-        yield _Line(at, at + size, at + max(size, len(line.rstrip())), marks)
+        unindented = line.lstrip(" \t")
+        size = len(line) - len(unindented)
+        marks = ""
+        if unindented[:1] in _FIRST_OF_MARKS and (lead := _LEAD.match(line)) and lead.end() > size:
+            size = lead.end()
+            marks = _marks(line[:size])
+        yield at, at + size, at + max(size, len(line.rstrip())), marks
         at += len(line)
 
 
 def _goes_on(text: str, before: _Line, line: _Line) -> bool:
     """Whether ``line`` may be the rest of the line before it."""
     start, words, end, marks = line
-    if words == end or before.words == before.end or text[before.end - 1] == ":":
+    _, before_words, before_end, before_marks = before
+    if words == end or before_words == before_end or text[before_end - 1] == ":":
         return False
-    if not _belong_together(text, before, marks):
+    if marks != before_marks and not _belong_together(text, before, marks):
         return False
     if marks == "*" and not _in_comment(text, start):
         return False  # the item of a list
-    if _ENTRY.match(text, words) and _ENTRY.match(text, before.words):
+    if _STANDS_ALONE.match(text, words) is not None:
         return False
-    return _STANDS_ALONE.match(text, words) is None
+    # few lines hold a colon, which is sooner seen than that there is no entry
+    if text.find(":", words, words + _LONGEST_ENTRY) < 0:
+        return True
+    return _ENTRY.match(text, words) is None or _ENTRY.match(text, before_words) is None
 
 
 def _belong_together(text: str, before: _Line, marks: str) -> bool:
-    """Whether a line with these marks may go on a quotation, a comment or an item of the line before it."""
-    if marks == before.marks:
-        return True
+    """Whether a line with these marks may go on a quotation, a comment or an item of a line with others."""
+    _, words, end, before_marks = before
     if not marks:
-        return before.marks in (">", "*")
+        return before_marks in (">", "*")
     # the first line of a string or an element begins behind its quotation mark or its tag
-    inside = _MARKS_INSIDE.finditer(text, before.words, before.end)
-    return not before.marks and any(_marks(found[1]) == marks for found in inside)
+    inside = _MARKS_INSIDE.finditer(text, words, end)
+    return not before_marks and any(_marks(found[1]) == marks for found in inside)
 
 
 def _marks(lead: str) -> str:
