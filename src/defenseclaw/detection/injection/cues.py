@@ -425,10 +425,17 @@ def cues(text: str, utf8: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _places(utf8: bytes) -> Iterator[tuple[int, int]]:
-    """Yield the places of all cues, in bytes."""
+    """Yield the places of all cues, in bytes.
+
+    One cue after the other, each in all of its stretches: its automaton then stays in the processor's cache.
+    """
+    stretches: dict[int, list[tuple[int, int]]] = {}
     for start, end, numbers in _regions(utf8):
         for number in numbers.intersection(_FILTER.Match(utf8[start:end], potential=True) or ()):
-            search, low = _PATTERNS[number].search, start
+            stretches.setdefault(number, []).append((start, end))
+    for number, within in stretches.items():
+        search = _PATTERNS[number].search
+        for low, end in within:
             while low < end and (found := search(utf8, low, end)) is not None:
                 yield found.span()
                 low = found.end()
@@ -449,6 +456,7 @@ def _regions(utf8: bytes) -> Iterator[tuple[int, int, frozenset[int]]]:
                 yield low, high, numbers
             low, numbers = start - REACH, frozenset()
         high = min(len(utf8), end + REACH)
-        numbers |= kinds
+        if not kinds <= numbers:
+            numbers |= kinds
     if numbers:
         yield low, high, numbers

@@ -107,16 +107,22 @@ class _Patterns:
                 self._signals.append(signal)
         self._filter.Compile()
         self._each = [self._filter.re(number) for number in range(len(self._signals))]
+        self._cores = {channel: self._weighty(channel, core=True) for channel in Channel}
+        self._others = {channel: self._weighty(channel, core=False) for channel in Channel}
+
+    def _weighty(self, channel: Channel, *, core: bool) -> frozenset[int]:
+        """Return the numbers of the patterns that count in a channel, of cores or of other signals."""
+        signals = enumerate(self._signals)
+        return frozenset(
+            number for number, each in signals if _weight(each, channel) and _may_be_core(each) is core
+        )
 
     def possible(self, utf8: bytes, channel: Channel) -> tuple[list[int], list[int]]:
         """Return the numbers of the patterns that may occur: those a passage can be about, and the others."""
-        cores: list[int] = []
-        others: list[int] = []
-        for number in sorted(self._filter.Match(utf8, potential=True) or ()):
-            signal = self._signals[number]
-            if _weight(signal, channel):
-                (cores if _may_be_core(signal) else others).append(number)
-        return cores, others
+        numbers = self._filter.Match(utf8, potential=True) or ()
+        return sorted(self._cores[channel].intersection(numbers)), sorted(
+            self._others[channel].intersection(numbers)
+        )
 
     def places(self, number: int, text: str, utf8: bytes) -> tuple[Signal, Iterator[tuple[int, int]]]:
         """Return the signal of a pattern and its places, at most :data:`MAX_PLACES`, in characters."""
