@@ -171,11 +171,13 @@ _TEST_ISSUERS: Final = ("400000", "424242")
 
 def luhn(digits: str) -> bool:
     """Whether the last digit is the check digit of the others (ISO/IEC 7812)."""
-    total = 0
-    for index, digit in enumerate(reversed(digits)):
-        value = int(digit) * (1 + index % 2)
-        total += value - 9 if value > 9 else value
-    return total % 10 == 0
+    single = map(int, digits[::-2])
+    doubled = map(_DIGITS_OF_DOUBLED.__getitem__, map(int, digits[-2::-2]))
+    return (sum(single) + sum(doubled)) % 10 == 0
+
+
+_DIGITS_OF_DOUBLED: Final = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
+"""Sum of the digits of twice a digit."""
 
 
 _GROUP_BEFORE: Final = re.compile(r"(?i)(?:^|[^0-9a-z])[0-9a-f]{4}[\s-]\Z")
@@ -184,8 +186,11 @@ _GROUP_AFTER: Final = re.compile(r"(?i)[\s-][0-9a-f]{4}(?![0-9a-z])")
 
 
 def _card(match: str, text: str, start: int, end: int) -> bool:
+    # Tables of measurements are full of such digits, most of them behind a decimal point.
+    if not _stands_alone(text, start, end):
+        return False
     digits = digits_of(match)
-    if not 13 <= len(digits) <= 19 or not luhn(digits) or not _stands_alone(text, start, end):
+    if not 13 <= len(digits) <= 19 or not luhn(digits):
         return False
     groups = _NOT_DIGIT.split(match)
     is_repetitive = len(groups) > 2 and len(set(groups)) < len(groups) - 1

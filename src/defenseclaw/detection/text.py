@@ -278,7 +278,7 @@ _UNICODE_GATE = re2.compile(f"[{_UNICODE}]")
 _NON_ASCII = "unicode"
 _ESCAPES = {"\\": _AFTER_BACKSLASH, "%": _AFTER_PERCENT, "&": _AFTER_AMPERSAND}
 _ESCAPE_GATES = {kind: re2.compile(re.escape(kind) + after) for kind, after in _ESCAPES.items()}
-"""Find out whether there is an escape: RE2 finds the one character it begins with as fast as memory is read."""
+"""Find out whether there is an escape: RE2 skips to the one character it begins with at memory's speed."""
 _ASCII_BYTES = bytes(range(128))
 
 
@@ -398,7 +398,7 @@ def _stretches(text: str, kinds: tuple[str, ...]) -> list[tuple[int, int]]:
     """Return ``(start, end)`` of all that is near something foldable, cut where white space allows."""
     found: list[tuple[int, int]] = []
     for start in range(0, len(text), STRETCH):
-        if not _holds_any(text[start : start + STRETCH + _LONGEST_UNIT], kinds):
+        if not _holds_any(kinds, text, start, start + STRETCH + _LONGEST_UNIT):
             continue
         low, high = max(0, start - STRETCH), min(len(text), start + 2 * STRETCH)
         if found and low <= found[-1][1]:
@@ -409,13 +409,14 @@ def _stretches(text: str, kinds: tuple[str, ...]) -> list[tuple[int, int]]:
     return found
 
 
-def _holds_any(stretch: str, kinds: tuple[str, ...]) -> bool:
-    """Whether there is a unit in the stretch; most do not even hold a character that one begins with."""
+def _holds_any(kinds: tuple[str, ...], text: str, start: int, end: int) -> bool:
+    """Whether a unit stands in ``text[start:end]``; mostly not even what one begins with does."""
     for kind in kinds:
         if kind == _NON_ASCII:
+            stretch = text[start:end]
             if not stretch.isascii() and _holds_unicode(stretch.encode()):
                 return True
-        elif kind in stretch and _foldable((kind,)).search(stretch) is not None:
+        elif text.find(kind, start, end) >= 0 and _foldable((kind,)).search(text, start, end) is not None:
             return True
     return False
 
