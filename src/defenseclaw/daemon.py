@@ -6,7 +6,6 @@ somebody else is never signalled. Source: ``spec/cli-and-config.md`` §3-§4.
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import re
@@ -126,6 +125,8 @@ def _last_error(log_file: Path, began: int) -> str:
 
 def is_answering(address: tuple[str, int], *, timeout_s: float = 1.0) -> bool:
     """Return whether a gateway answers ``GET /health`` at ``address``."""
+    import http.client  # the gateway itself has no use for it
+
     connection = http.client.HTTPConnection(*address, timeout=timeout_s)
     try:
         connection.request("GET", "/health")

@@ -273,8 +273,8 @@ class Gateway:
             run_state.report("gateway", "disabled", reason="no OpenClaw gateway configured")
             run_state.report("watcher", "disabled")
             # What is loaded by now lives as long as the process: keep it out of every later collection.
-            gc.collect()
             gc.freeze()
+            gc.enable()
             async with beside(
                 self._watch_configuration(),
                 self._watch_setups(),
@@ -603,6 +603,8 @@ def serve(env: Mapping[str, str], *, mode: str | None, announce: bool) -> None:
     Raises:
         DefenseClawError: it cannot start.
     """
+    # What a start makes stays: until `Gateway.serve` has it all, collections would find next to nothing.
+    gc.disable()
     import uvloop
 
     from defenseclaw.config.paths import DataDir

@@ -70,26 +70,11 @@ audit_events = Table(
 IS_ALERT = text("severity <> 'INFO'")
 """Condition of the index behind the alert list; a query must repeat it word for word to use it."""
 
-IS_NO_EVALUATION = text("evaluation_id = ''")
-"""Condition of the index that refuses a caller's id a second time. Rows of evaluations are left out: a
-verdict's has the id of its evaluation, which has an index already; another would cost a page to write."""
-
-Index(
-    "audit_events_id",
-    audit_events.c.id,
-    unique=True,
-    sqlite_where=IS_NO_EVALUATION,
-    postgresql_where=IS_NO_EVALUATION,
-)
-Index(
-    "audit_events_evaluation",
-    audit_events.c.evaluation_id,
-    sqlite_where=text("evaluation_id <> ''"),
-    postgresql_where=text("evaluation_id <> ''"),
-)
-ALERT_INDEX = Index(
-    "audit_events_alerts", audit_events.c.seq, sqlite_where=IS_ALERT, postgresql_where=IS_ALERT
-)
+# Conditions for SQLite alone: to name PostgreSQL's here would load its dialect at every start. The first index
+# refuses a caller's id a second time; a verdict's row has the id of its evaluation, which the second one holds.
+Index("audit_events_id", audit_events.c.id, unique=True, sqlite_where=text("evaluation_id = ''"))
+Index("audit_events_evaluation", audit_events.c.evaluation_id, sqlite_where=text("evaluation_id <> ''"))
+ALERT_INDEX = Index("audit_events_alerts", audit_events.c.seq, sqlite_where=IS_ALERT)
 
 scan_results = Table(
     "scan_results",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
@@ -16,10 +16,8 @@ from ruamel.yaml.error import CommentMark, YAMLError
 from ruamel.yaml.tokens import CommentToken
 from ruamel.yaml.util import load_yaml_guess_indent
 
+from defenseclaw.config.document import UNSET
 from defenseclaw.errors import ConfigError
-
-UNSET: Final = object()
-"""As a value: remove the key."""
 
 _ENTRIES = "connectors"
 """Section whose entries mean something even when they are empty: they stay."""

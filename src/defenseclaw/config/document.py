@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import yaml
 
@@ -12,6 +12,8 @@ from defenseclaw.vocabulary import JSON
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 32
+UNSET: Final = object()
+"""As the value of a key in an edit: remove the key."""
 
 try:
     _Loader: Any = yaml.CSafeLoader

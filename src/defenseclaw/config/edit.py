@@ -12,8 +12,8 @@ from typing import cast
 
 import msgspec
 
-from defenseclaw.config import commented, document
-from defenseclaw.config.commented import UNSET as UNSET
+from defenseclaw.config import document
+from defenseclaw.config.document import UNSET as UNSET
 from defenseclaw.config.files import locked, read_bounded, replace_file
 from defenseclaw.config.load import Validator, load, loads
 from defenseclaw.vocabulary import JSON
@@ -97,6 +97,8 @@ def set_values(path: Path, values: Mapping[str, object], *, validate: Validator 
 
 
 def _edited(content: bytes, values: Mapping[str, object]) -> bytes:
+    from defenseclaw.config import commented  # ruamel.yaml: only who edits has to wait for it
+
     given = content.decode()
     edited = commented.edited(given.replace("\r\n", "\n"), values)
     if edited is None:
