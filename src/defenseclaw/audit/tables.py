@@ -70,8 +70,9 @@ audit_events = Table(
 IS_ALERT = text("severity <> 'INFO'")
 """Condition of the index behind the alert list; a query must repeat it word for word to use it."""
 
-# Conditions for SQLite alone: to name PostgreSQL's here would load its dialect at every start. The first index
-# refuses a caller's id a second time; a verdict's row has the id of its evaluation, which the second one holds.
+# Conditions for SQLite alone: to name PostgreSQL's here would load its dialect at every start. The first
+# index refuses a caller's id a second time; a verdict's row has the id of its evaluation, which the second
+# one holds.
 Index("audit_events_id", audit_events.c.id, unique=True, sqlite_where=text("evaluation_id = ''"))
 Index("audit_events_evaluation", audit_events.c.evaluation_id, sqlite_where=text("evaluation_id <> ''"))
 ALERT_INDEX = Index("audit_events_alerts", audit_events.c.seq, sqlite_where=IS_ALERT)

@@ -8,6 +8,7 @@ the text: passages do not overlap by more than their margins and their number is
 # ruff: noqa: RUF001 - quotation marks and letters of other scripts are what is looked for
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -27,7 +28,7 @@ from defenseclaw.detection.injection.context import (
 )
 from defenseclaw.detection.injection.cues import cues
 from defenseclaw.detection.injection.layout import Reading, readings
-from defenseclaw.detection.injection.lexicon import PLACE
+from defenseclaw.detection.injection.lexicon import LEAD, OPENING, PLACE
 from defenseclaw.detection.injection.signals import CANNOT_BE_SEEN, SAYS_IN_FULL, SIGNALS, Signal
 from defenseclaw.detection.patterns import PatternOverload
 
@@ -51,6 +52,9 @@ REACH: Final = 260
 
 _MEMORY: Final = 64 * 1024 * 1024
 """Bytes that the automaton of one pattern may take."""
+_ANYTHING: Final = "(?s:.*)"
+_GAP: Final = re.compile(r"(?<!\\)\[\^(?:\\.|[^\\\]])*\]\{\d+,\d+\}\??")
+"""So many characters of all but a few."""
 
 
 class Channel(StrEnum):
@@ -95,18 +99,20 @@ class _Patterns:
     """The patterns of some signals.
 
     Literals that a pattern cannot do without say which ones are worth trying: one automaton for all of them
-    would be built anew by every text, since they span sentences.
+    would be built anew by every text, since they span sentences. A pattern is compiled when it is first worth
+    trying: few ever are, and all of them take as long as the rest of a rule pack.
     """
 
     def __init__(self, signals: Iterable[Signal]) -> None:
         self._filter = re2.Filter()
         self._signals: list[Signal] = []
+        self._sources: list[str] = []
         for signal in signals:
             for source in signal.patterns:
-                self._filter.Add(f"(?i){source}", _options())
+                self._filter.Add(_outline(source), _options())
                 self._signals.append(signal)
+                self._sources.append(source)
         self._filter.Compile()
-        self._each = [self._filter.re(number) for number in range(len(self._signals))]
         self._cores = {channel: self._weighty(channel, core=True) for channel in Channel}
         self._others = {channel: self._weighty(channel, core=False) for channel in Channel}
 
@@ -126,7 +132,8 @@ class _Patterns:
 
     def places(self, number: int, text: str, utf8: bytes) -> tuple[Signal, Iterator[tuple[int, int]]]:
         """Return the signal of a pattern and its places, at most :data:`MAX_PLACES`, in characters."""
-        found = (each.span() for each in islice(self._each[number].finditer(utf8), MAX_PLACES))
+        pattern = _compiled(self._sources[number])
+        found = (each.span() for each in islice(pattern.finditer(utf8), MAX_PLACES))
         is_ascii = len(utf8) == len(text)
         return self._signals[number], found if is_ascii else (_in_characters(utf8, *span) for span in found)
 
@@ -143,13 +150,28 @@ def _options() -> re2.Options:
     return options
 
 
+def _outline(source: str) -> str:
+    """Return a pattern whose literals any match of ``source`` has, and that is quicker to compile.
+
+    What stands before an imperative may be next to nothing, and a gap may be anything: neither has a literal
+    that is needed. The filter looks for literals in either case by itself; a pattern in either case would
+    fall apart into single letters, as ``s`` and ``k`` have a third form.
+    """
+    return _GAP.sub(_ANYTHING, source.replace(LEAD, _ANYTHING).replace(OPENING, _ANYTHING))
+
+
+@cache
+def _compiled(source: str) -> re2._Regexp:
+    return re2.compile(f"(?i){source}", _options())
+
+
 @cache
 def _all() -> _Patterns:
     return _Patterns(SIGNALS)
 
 
 def prepare() -> None:
-    """Compile everything now rather than at the first text, which takes some tenths of a second."""
+    """Compile now, not at the first text, what says which patterns are worth trying: some 0.1 s."""
     _all()
 
 
