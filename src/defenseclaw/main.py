@@ -51,6 +51,8 @@ BIND_PATIENCE_S = 3.0
 LISTEN_BACKLOG = 1024
 """Connections the system holds until serving begins; uvicorn sets its own later."""
 STOP_TIMEOUT_S = 5
+WARM_UP_PAUSE_S = 0.005
+"""Between two steps of what is got ready once calls are answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +282,7 @@ class Gateway:
                 self._watch_setups(),
                 self._watch_packs(),
                 self._enforce_retention(),
+                self._warm_up(),
             ):
                 if announce:
                     self.inspector.listeners.append(partial(show_verdict, clean=self.inspector.clean))
@@ -455,6 +458,13 @@ class Gateway:
                 )
             except DefenseClawError as error:
                 log.error("%s: %s", name, error.message)
+
+    async def _warm_up(self) -> None:
+        """Do beforehand what the first suspicious text would wait for, a millisecond or so at a time."""
+        from defenseclaw.detection.injection import warm_up
+
+        for _ in warm_up():
+            await asyncio.sleep(WARM_UP_PAUSE_S)
 
     async def _enforce_retention(self) -> None:
         from defenseclaw.audit.retention import EVERY_S, enforce

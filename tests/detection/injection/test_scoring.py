@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from defenseclaw import packs
 from defenseclaw.detection.engine import detect, run
-from defenseclaw.detection.injection import Channel, passages
+from defenseclaw.detection.injection import Channel, passages, scoring, warm_up
 from defenseclaw.detection.injection.scoring import MAX_PASSAGES
 from defenseclaw.detection.ruleset import INPUT_BOUND, INTERNAL_FAULT, RuleSet
 from defenseclaw.vocabulary import Door, Event, EventKind, HostContext, Severity
@@ -199,3 +199,31 @@ FRAGMENTS = st.sampled_from(
 def test_no_text_breaks_it(text):
     for kind in ("tool_result", "prompt"):
         assert INTERNAL_FAULT not in found(kind, text)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [str, str.upper, lambda text: text.replace("s", "\u017f").replace("k", "\u212a")],
+    ids=["as written", "upper case", "third forms of letters"],
+)
+def test_a_pattern_that_occurs_is_worth_trying(write):
+    patterns = scoring._all()
+    numbers = range(len(patterns.sources))
+    occurring = 0
+    for text in (write(param.values[1]) for param in sentences("attacks")):
+        utf8 = text.encode()
+        told = set().union(*patterns.possible(utf8, Channel.DATA))
+        for number in numbers:
+            signal, places = patterns.places(number, text, utf8)
+            if signal.data and any(True for _ in places):
+                occurring += 1
+                assert number in told, (patterns.sources[number], text)
+    assert occurring > 500
+
+
+def test_after_a_warm_up_nothing_is_left_to_compile():
+    for _ in warm_up():
+        pass
+    before = scoring._compiled.cache_info().misses
+    assert [each.is_certain for each in passages(OVERRIDE, Channel.DATA)] == [True]
+    assert scoring._compiled.cache_info().misses == before

@@ -7,7 +7,7 @@ for whom, and what hides it. Pure, deterministic and linear in the size of the t
 from __future__ import annotations
 
 from defenseclaw.detection.injection.rules import InstructionRules
-from defenseclaw.detection.injection.scoring import Channel, Classifier, Passage, passages
+from defenseclaw.detection.injection.scoring import Channel, Classifier, Passage, passages, warm_up
 from defenseclaw.detection.injection.signals import REASONS
 
-__all__ = ["REASONS", "Channel", "Classifier", "InstructionRules", "Passage", "passages"]
+__all__ = ["REASONS", "Channel", "Classifier", "InstructionRules", "Passage", "passages", "warm_up"]
