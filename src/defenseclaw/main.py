@@ -51,8 +51,8 @@ BIND_PATIENCE_S = 3.0
 LISTEN_BACKLOG = 1024
 """Connections the system holds until serving begins; uvicorn sets its own later."""
 STOP_TIMEOUT_S = 5
-WARM_UP_PAUSE_S = 0.005
-"""Between two steps of what is got ready once calls are answered."""
+WARM_UP_PAUSE_S = 0.02
+"""Before each step of what is got ready while calls are answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -463,6 +463,7 @@ class Gateway:
         """Do beforehand what the first suspicious text would wait for, a millisecond or so at a time."""
         from defenseclaw.detection.injection import warm_up
 
+        await asyncio.sleep(WARM_UP_PAUSE_S)
         for _ in warm_up():
             await asyncio.sleep(WARM_UP_PAUSE_S)
 
