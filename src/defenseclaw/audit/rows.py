@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from operator import attrgetter
+from typing import Any, Final
 
 from defenseclaw.audit.canonical import encode
 from defenseclaw.audit.identity import time_ordered_id
@@ -266,22 +267,31 @@ class _Names:
         self.extra = _extra(event, guard)
 
 
+_IDENTITY: Final = {
+    "request_id": _ID,
+    "trace_id": _ID,
+    "session_id": _ID,
+    "turn_id": _ID,
+    "agent_id": _NAME,
+    "agent_name": _NAME,
+    "agent_instance_id": _ID,
+    "policy_id": _EVENT,
+    "destination_app": _EVENT,
+    "tool_id": _ID,
+}
+"""Columns that say who called → most characters of them."""
+_NOBODY: Final = dict.fromkeys(_IDENTITY, "")
+_identity_of: Final = attrgetter(*("tool_call_id" if name == "tool_id" else name for name in _IDENTITY))
+
+
 def _identity(guard: _Guard, correlation: Correlation, connector: str) -> dict[str, Any]:
-    return {
-        name: guard(text, limit) if text else ""
-        for name, text, limit in (
-            ("request_id", correlation.request_id, _ID),
-            ("trace_id", correlation.trace_id, _ID),
-            ("session_id", correlation.session_id, _ID),
-            ("turn_id", correlation.turn_id, _ID),
-            ("agent_id", correlation.agent_id, _NAME),
-            ("agent_name", correlation.agent_name or connector, _NAME),
-            ("agent_instance_id", correlation.agent_instance_id, _ID),
-            ("policy_id", correlation.policy_id, _EVENT),
-            ("destination_app", correlation.destination_app, _EVENT),
-            ("tool_id", correlation.tool_call_id, _ID),
-        )
-    }
+    identity = dict(_NOBODY)
+    for name, text in zip(_IDENTITY, _identity_of(correlation), strict=True):
+        if text:
+            identity[name] = guard(text, _IDENTITY[name])
+    if connector and not correlation.agent_name:
+        identity["agent_name"] = guard(connector, _NAME)
+    return identity
 
 
 def _extra(event: Event, guard: _Guard) -> dict[str, str]:

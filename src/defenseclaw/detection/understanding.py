@@ -230,13 +230,16 @@ class _Builder:
         act = programs.describe(command.program, command.argv)
         if act.mounts:
             self._mounts[command.id] = act.mounts
-        self._inspect_text(command, act, evaluation)
-        losses.add_input(act, evaluation.stdin.get(command.id, ""))
-        step = Step(
-            command, act, stdin=evaluation.stdin.get(command.id), loose=command.id in evaluation.loose
-        )
+        stdin = evaluation.stdin.get(command.id)
+        # Most commands read nothing and run nothing: they are spared what looks at such.
+        if act.traits or command.program == "curl":
+            self._inspect_text(command, act, stdin or "")
+        if stdin:
+            losses.add_input(act, stdin)
+        step = Step(command, act, stdin=stdin, loose=command.id in evaluation.loose)
         cwd = evaluation.cwds.get(command.id, self.cwd)
-        self._add_executable(step, cwd)
+        if "/" in command.executable:
+            self._add_executable(step, cwd)
         if command.program in _SETTERS and any(word.startswith(environment.OWN) for word in command.argv[1:]):
             act.is_("self_environment")
         if environment.shows_token(command.program, command.argv):
@@ -251,25 +254,24 @@ class _Builder:
             self._add_address(step, address)
         self.steps.append(step)
 
-    def _inspect_text(self, command: Command, act: Act, evaluation: Evaluation) -> None:
+    def _inspect_text(self, command: Command, act: Act, stdin: str) -> None:
         """Look at program text of other languages that came by standard input or from a file."""
         if command.program == "curl" and "-" in act.all("-K"):
-            for match in _CURL_URL.finditer(evaluation.stdin.get(command.id, "")[:65536]):
+            for match in _CURL_URL.finditer(stdin[:65536]):
                 act.talk("upload", match[1], "http")
         if "stdin_code" in act.traits and act.language in windows.DIALECTS:
-            text = evaluation.stdin.get(command.id, "")
-            if text and command.program != "invoke-expression":
-                act.nested.append(text)
+            if stdin and command.program != "invoke-expression":
+                act.nested.append(stdin)
             return
         if "interpreter" not in act.traits or act.code or act.language not in interpreters.INSPECTED:
             return
-        text = command.code or (evaluation.stdin.get(command.id, "") if act.stdin == "code" else "")
+        text = command.code or (stdin if act.stdin == "code" else "")
         if text:
             interpreters.inspect_code(act, text, act.language)
 
     def _add_executable(self, step: Step, cwd: str) -> None:
         executable = step.command.executable
-        if "/" in executable and not executable.startswith(_SYSTEM_PROGRAMS):
+        if not executable.startswith(_SYSTEM_PROGRAMS):
             self._add_path(step, PathUse("execute", executable, "code"), cwd)
 
     def _add_assignments(self, step: Step, cwd: str) -> None:
@@ -476,8 +478,9 @@ class _Builder:
         if finder.limited:
             self.issues.add("fact_limit")
         self._add_written()
-        self._mark_hooks_off()
-        self._mark_session_directory()
+        if self.paths:
+            self._mark_hooks_off()
+            self._mark_session_directory()
         self._choose()
         return Facts(
             tool=self.tool,
