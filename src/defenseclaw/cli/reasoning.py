@@ -179,12 +179,14 @@ def _show_row(row: Mapping[str, Any]) -> None:
     action, raw = str(told.get("action", row["action"])), str(told.get("raw_action", ""))
     would = f" (would {raw})" if raw not in ("", action) else ""
     what = (row.get("agent_name") or row.get("connector"), row["target"], row.get("tool_name"))
+    # A verdict's row has the id of its evaluation, which is told below.
+    own = "" if row["id"] == row.get("evaluation_id") else f" {row['id']}"
     fields = [
         ("What", " ".join(str(each) for each in what if each)),
         ("When", row["timestamp"]),
         ("Verdict", f"{action}{would}, {told.get('severity', row['severity'])}"),
         ("Mode", str(told.get("mode", "?"))),
-        ("Recorded as", f"{row['action']} {row['id']}"),
+        ("Recorded as", f"{row['action']}{own}"),
     ]
     print_fields([*fields, *((name, row[name]) for name in _ROW_IDS if row.get(name))])
 
