@@ -240,6 +240,17 @@ class TestConfigHolder:
         assert holder.last_error
         assert holder.posture("").mode is Mode.ACTION
 
+    def test_an_emptied_file_keeps_the_last_good_one(self, tmp_path: Path):
+        holder = _holder(tmp_path, "")
+        assert holder.reload() is False
+        assert holder.last_error == ""
+        holder.path.write_text("guardrail: {mode: action}\n")
+        assert holder.reload() is True
+        holder.path.write_text("")
+        assert holder.reload() is False
+        assert holder.last_error == "the configuration file is empty"
+        assert holder.posture("").mode is Mode.ACTION
+
     def test_the_validator_has_the_last_word(self, tmp_path: Path):
         def only_known_packs(config: Config) -> None:
             if config.guardrail.rule_pack_dir != "default":

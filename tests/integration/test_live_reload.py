@@ -77,6 +77,13 @@ def test_a_missing_file_changes_nothing_dangerous(gateway: Machine) -> None:
     assert gateway.inspect("tool", DANGEROUS)["action"] == "block"
 
 
+def test_a_file_that_was_cut_off_changes_nothing_dangerous(gateway: Machine) -> None:
+    """A full disk leaves an empty file of what an editor was about to write."""
+    gateway.config_file.write_bytes(b"")
+    eventually(lambda: gateway.get("/health")["failing"] == ["config"], "the loss is named")
+    assert gateway.inspect("tool", DANGEROUS)["action"] == "block"
+
+
 def test_a_valid_change_takes_effect(gateway: Machine) -> None:
     generation = gateway.get("/health")["provenance"]["generation"]
     gateway.configure(guardrail={"mode": "observe"})

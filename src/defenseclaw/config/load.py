@@ -138,6 +138,7 @@ class ConfigHolder:
         self.path = path
         self._validate = validate
         self._current = self._read()
+        self._says_something = self._size() > 0
         self._running = self._current
         self._postures: dict[str, Posture] = {}
         self.generation = 1
@@ -160,14 +161,18 @@ class ConfigHolder:
     def reload(self) -> bool:
         """Read the file again; return whether the running configuration changed.
 
-        An invalid file changes nothing but ``last_error``; so does one that is gone, since the defaults would
-        quietly end enforcement. With ``gateway.config_reload.mode: restart``
-        a valid one only fills ``restart_required``.
+        An invalid file changes nothing but ``last_error``; so does one that is gone, or empty as one is that
+        could not be written to its end, since the defaults would quietly end enforcement. With
+        ``gateway.config_reload.mode: restart`` a valid one only fills ``restart_required``.
         """
         try:
+            before = self._size()
             candidate = self._read()
-            if not self.path.exists():
-                raise ConfigError("the configuration file is gone", hint="restore it")
+            size = min(before, self._size())
+            if size <= 0 and self._says_something:
+                problem = "gone" if size < 0 else "empty"
+                raise ConfigError(f"the configuration file is {problem}", hint="restore it")
+            self._says_something = size > 0
         except DefenseClawError as error:
             self.last_error = error.message
             return False
@@ -202,6 +207,13 @@ class ConfigHolder:
     def is_active(self, connector: str) -> bool:
         """Return whether ``connector`` is governed; case, ``-`` and ``_`` do not matter."""
         return _fold(connector) in {_fold(name) for name in self.active_connectors()}
+
+    def _size(self) -> int:
+        """Return the bytes of the file, -1 when there is none."""
+        try:
+            return self.path.stat().st_size
+        except OSError:
+            return -1
 
     def _read(self) -> Config:
         candidate = load(self.path)

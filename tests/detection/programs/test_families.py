@@ -321,6 +321,25 @@ def test_what_git_searches_for_is_no_path(command):
     assert paths_of(command) == set()
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        """pytest -q -k "/bin/bash -c 'cat ~/.defenseclaw/.env' name\"""",
+        """someprog --text '/usr/bin/env X=1 cat ~/.ssh/id_rsa'""",
+        """someprog '/bin/sh -c cat' --note '/bin/true\ncat .env'""",
+    ],
+)
+def test_a_command_that_an_unknown_program_is_told_of_is_no_path(command):
+    assert paths_of(command) == set()
+
+
+@pytest.mark.parametrize(
+    "path", ["/home/ada/My Notes/.env", "/home/ada/a -b/../.env", "/home/ada/x\ny/../.env"]
+)
+def test_a_path_with_blanks_is_one(path):
+    assert {access for access, _ in paths_of(f"someprog '{path}'")} == {"read"}
+
+
 def test_an_address_of_an_unknown_program_is_seen():
     assert addresses_of("someprog https://x.example/a") == {("connect", "x.example")}
 

@@ -278,10 +278,20 @@ def is_url(value: str) -> bool:
 
 
 def is_pathlike(value: str) -> bool:
-    """Whether an operand of an unknown program is surely meant as a path."""
-    return value.startswith(("/", "~", "./", "../", UNKNOWN + "/")) or (
-        "/" in value and not is_url(value) and " " not in value and not value.startswith("@")
-    )
+    """Whether an operand of an unknown program is surely meant as a path.
+
+    A command line may begin with the path of its program, as where one is only spoken of; what goes up again
+    (``/a -b/../c``) is a path whatever else stands in it.
+    """
+    if value.startswith(_PATH_STARTS):
+        return "/.." in value or _SEVERAL_WORDS.search(value) is None
+    return "/" in value and not is_url(value) and not _BLANK.search(value) and not value.startswith("@")
+
+
+_PATH_STARTS: Final = ("/", "~", "./", "../", UNKNOWN + "/")
+_BLANK: Final = re.compile(r"[ \n]")
+_SEVERAL_WORDS: Final = re.compile(r"\n|[ \t](?:[-/~'\"$]|\.\.?/)")
+"""What follows another word of a command: an option, a path, a quotation, a variable; or another line."""
 
 
 def split_pair(value: str, separator: str = ":") -> tuple[str, str]:
