@@ -336,7 +336,8 @@ class _Inserts:
     def run(self, connection: sqlite3.Connection, rows: Sequence[Values]) -> None:
         for start in range(0, len(rows), _ROWS_PER_STATEMENT):
             some = rows[start : start + _ROWS_PER_STATEMENT]
-            connection.execute(self._sql(len(some)), tuple(flatten.from_iterable(some)))
+            values = some[0] if len(some) == 1 else tuple(flatten.from_iterable(some))
+            connection.execute(self._sql(len(some)), values)
 
     def _sql(self, count: int) -> str:
         if count not in self._many:

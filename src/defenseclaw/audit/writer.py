@@ -396,6 +396,8 @@ class Writer:
 
 def _stretches(group: list[_Entry]) -> list[list[_Entry]]:
     """Split a group, in order, into batches that follow each other and single jobs."""
+    if len(group) == 1:
+        return [group]
     stretches: list[list[_Entry]] = []
     for entry in group:
         batch = isinstance(entry.work, Batch)
@@ -407,6 +409,7 @@ def _stretches(group: list[_Entry]) -> list[list[_Entry]]:
 
 
 def _settle(entries: list[_Entry]) -> None:
+    """Tell all who wait, those of one loop together."""
     by_loop: dict[asyncio.AbstractEventLoop, list[_Entry]] = defaultdict(list)
     for entry in entries:
         if entry.loop is None:
