@@ -304,7 +304,12 @@ def _foldable(kinds: tuple[str, ...]) -> re.Pattern[str]:
 
 def _kinds_in(text: str, utf8: bytes) -> tuple[str, ...]:
     """Return with what the units begin that are to be folded in ``text``."""
-    kinds = [kind for kind, gate in _ESCAPE_GATES.items() if kind in text and gate.search(utf8) is not None]
+    # Many a command holds ``&&``; what an entity begins with ends in a semicolon.
+    kinds = [
+        kind
+        for kind, gate in _ESCAPE_GATES.items()
+        if kind in text and (kind != "&" or ";" in text) and gate.search(utf8) is not None
+    ]
     if len(utf8) != len(text) and _holds_unicode(utf8):
         kinds.append(_NON_ASCII)
     return tuple(kinds)
