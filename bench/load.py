@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
 import uvloop
+
+from bench.calm import Parts
 
 
 @dataclass(frozen=True)
@@ -104,32 +108,52 @@ def run(port: int, requests: Sequence[bytes], *, clients: int, each: int) -> Run
     return uvloop.run(go())
 
 
+class Turn(NamedTuple):
+    """What two servers did one right after the other."""
+
+    ours: Run
+    baseline: Run
+
+
 def in_turns(
     ours: tuple[int, Sequence[bytes]],
     baseline: tuple[int, Sequence[bytes]],
     *,
     clients: int,
     each: int,
-    turns: int = 8,
-) -> tuple[Run, Run]:
+    core: int | None,
+    turns: int = 30,
+) -> Parts[Turn]:
     """As :func:`run` over two servers by turns, so that what else the machine does falls on both.
 
     Args:
         ours: Port, and at least ``clients * each`` requests, of which none is sent twice.
         baseline: The same of the other server.
         clients: Connections at once.
-        each: Requests on each of them, a multiple of ``turns``.
+        each: Requests on each of them.
+        core: Where the servers run.
         turns: How often they change.
     """
-    count = clients * each // turns
-    parts: tuple[list[Run], list[Run]] = ([], [])
+    each //= turns
+    count = clients * each
+
+    def turn(first: int) -> Turn:
+        return Turn(
+            *(
+                run(port, requests[first : first + count], clients=clients, each=each)
+                for port, requests in (ours, baseline)
+            )
+        )
+
+    parts: Parts[Turn] = Parts(core)
     for first in range(0, count * turns, count):
-        for done, (port, requests) in zip(parts, (ours, baseline), strict=True):
-            done.append(run(port, requests[first : first + count], clients=clients, each=each // turns))
-    return _together(parts[0]), _together(parts[1])
+        parts.measure(partial(turn, first))
+    return parts
 
 
-def _together(runs: Sequence[Run]) -> Run:
+def together(runs: Iterable[Run]) -> Run:
+    """Return several runs as one."""
+    runs = list(runs)
     return Run(
         [latency for each in runs for latency in each.latencies_s],
         sum(each.seconds for each in runs),

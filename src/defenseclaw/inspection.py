@@ -124,7 +124,13 @@ class Counters:
     errors: int = 0
     tool_inspections: int = 0
     tool_blocks: int = 0
-    last_activity_at: str = ""
+    last_activity_ns: int = 0
+    """Unix nanoseconds."""
+
+    @property
+    def last_activity_at(self) -> str:
+        """As rows carry a moment."""
+        return as_utc(self.last_activity_ns)
 
 
 @dataclass(slots=True)
@@ -707,7 +713,7 @@ class Inspector:
         counters = self.counters.get(connector)
         if counters is None:
             counters = self.counters[connector] = Counters()
-        counters.last_activity_at = utc_now()
+        counters.last_activity_ns = time.time_ns()
         return counters
 
 
@@ -744,8 +750,13 @@ def _told(error: Exception) -> str:
 
 
 def utc_now() -> str:
-    """Return the present moment as rows carry it: UTC, RFC 3339, microseconds, ``Z``."""
-    seconds, rest = divmod(time.time_ns(), 1_000_000_000)
+    """Return the present moment as rows carry it."""
+    return as_utc(time.time_ns())
+
+
+def as_utc(unix_ns: int) -> str:
+    """Return a moment as rows carry it: UTC, RFC 3339, microseconds, ``Z``."""
+    seconds, rest = divmod(unix_ns, 1_000_000_000)
     return f"{_second(seconds)}.{rest // 1000:06d}Z"
 
 

@@ -422,17 +422,16 @@ def _inspect_row(
         envelope["extra"] = names.extra
     if verdict.trail:
         envelope["trail"] = _trail(verdict)
-    told = {
-        "model": names.extra.get("model", ""),
-        "exit_code": names.extra.get("exit_code", ""),
-        "request_id": names.identity["request_id"],
-    }
+    told: list[tuple[str, object]] = [
+        (name, names.extra[name]) for name in ("model", "exit_code") if name in names.extra
+    ]
+    told.append(("request_id", names.identity["request_id"]))
     # Only what came from elsewhere may need quotes.
     details = (
         f"severity={severity} confidence={verdict.confidence:.2f}"
         + (f" reason={_token(reason)}" if reason else "")
         + f" elapsed={elapsed_ms}ms mode={mode} would_block={'true' if verdict.would_block else 'false'}"
-        + f" raw_action={raw_action} {_tail(told.items())}".rstrip()
+        + f" raw_action={raw_action} {_tail(told)}".rstrip()
         + f" evaluation_id={verdict.evaluation_id}"
         + (f" rule_ids={_token(','.join(rule_ids))}" if rule_ids else "")
     )

@@ -27,10 +27,14 @@ from defenseclaw.vocabulary import (
     Event,
     EventKind,
     Finding,
+    Mode,
     Verdict,
 )
 
 ActionName = Literal["allow", "alert", "confirm", "block"]
+ModeName = Literal["observe", "action"]
+_ACTIONS: dict[Action, ActionName] = {action: action.value for action in Action}
+_MODES: dict[Mode, ModeName] = {mode: mode.value for mode in Mode}
 
 _KIND_OF_DIRECTION = {
     "prompt": EventKind.PROMPT,
@@ -100,7 +104,7 @@ class VerdictBody(Struct, kw_only=True):
     reason: str = ""
     findings: list[str] = msgspec.field(default_factory=list)
     detailed_findings: list[DetailedFinding] = msgspec.field(default_factory=list)
-    mode: Literal["observe", "action"]
+    mode: ModeName
     would_block: bool = False
     approval_timeout_ms: int = 0
     """How long a native approval waits; 0 unless ``action`` is ``confirm``."""
@@ -200,14 +204,14 @@ async def _judged(call: Call, event: Event) -> VerdictBody:
 def _rendered(call: Call, verdict: Verdict, *, reveal: bool) -> VerdictBody:
     waits = verdict.action is Action.CONFIRM
     return VerdictBody(
-        action=verdict.action.value,
-        raw_action=verdict.raw_action.value,
-        severity=verdict.severity.value,
+        action=_ACTIONS[verdict.action],
+        raw_action=_ACTIONS[verdict.raw_action],
+        severity=str(verdict.severity),
         confidence=verdict.confidence,
         reason=verdict.reason,
         findings=verdict.finding_strings,
         detailed_findings=[_detailed(call, finding, reveal=reveal) for finding in verdict.findings],
-        mode=verdict.mode.value,
+        mode=_MODES[verdict.mode],
         would_block=verdict.would_block,
         approval_timeout_ms=call.services.config.current.gateway.approval_timeout_s * 1000 if waits else 0,
         replacement=UNSET if verdict.replacement is None else replacement_text(verdict.replacement),
