@@ -71,3 +71,14 @@ def _seconds(pattern: re.Pattern[str] | re.Pattern[bytes], hostile: str | bytes)
         if taken < SECONDS:
             break
     return taken
+
+
+POSSESSIVE_GROUP = re.compile(r"\)(?:[*+?]|\{[0-9,]+\})\+")
+"""Python before 3.11.5 keeps what an alternative in it took that did not match in the end."""
+
+
+@pytest.mark.parametrize(("name", "pattern"), [pytest.param(*each, id=each[0]) for each in patterns()])
+def test_a_group_is_repeated_atomically(name: str, pattern: re.Pattern[str] | re.Pattern[bytes]) -> None:
+    source = pattern.pattern if isinstance(pattern.pattern, str) else pattern.pattern.decode("latin-1")
+    without_escapes = re.sub(r"\\.|\[[^\]]*\]", "x", source, flags=re.DOTALL)
+    assert POSSESSIVE_GROUP.search(without_escapes) is None

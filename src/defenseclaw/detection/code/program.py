@@ -76,8 +76,8 @@ _FIXED_NAMES: Final = re.compile(
     r"|format\Z|range\Z|Path\Z|PurePath\Z|path\Z|os\Z|sys\Z|textwrap\Z|dedent\Z|strip\Z|import\Z|process\Z"
 )
 _ASSIGNED: Final = re.compile(
-    r"\n[ \t]*+(?:(?:const|let|var|final|static|export|private|public|String|CharSequence|my|auto|val)"
-    r"[ \t]++){0,6}+"
+    r"\n[ \t]*+(?>(?:(?:const|let|var|final|static|export|private|public|String|CharSequence|my|auto|val)"
+    r"[ \t]++){0,6})"
     r"([$@]?(?:self\.|this\.)?[A-Za-z_][\w$]*+)(?:[ \t]*+:(?![=:])[^=\n;(){}]{1,60})?[ \t]*+[+.]?:?=(?![=>~])"
 )
 _LOOP: Final = re.compile(

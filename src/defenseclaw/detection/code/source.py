@@ -37,15 +37,17 @@ class Literal(NamedTuple):
     """What stands right before the opening quote: Python's prefix, or the tag of a JavaScript template."""
 
 
+# What repeats a group is atomic, not possessive: before Python 3.11.5 a possessive group keeps what an
+# alternative took that did not match in the end (CPython issue 106052).
 _LINE = r"(?P<comment>//[^\n]*+"
-_BLOCK = r"/\*(?:[^*]++|\*(?!/))*+(?:\*/)?"
+_BLOCK = r"/\*(?>(?:[^*]++|\*(?!/))*)(?:\*/)?"
 _HASH = r"(?P<comment>#[^\n]*+"
-_DOUBLE = r'"(?:[^"\\\n]++|\\.)*+"?'
-_SINGLE = r"'(?:[^'\\\n]++|\\.)*+'?"
-_LONG_DOUBLE = r'"(?:[^"\\]++|\\.)*+"?'
-_LONG_SINGLE = r"'(?:[^'\\]++|\\.)*+'?"
-_TRIPLE_DOUBLE = r'"""(?:[^"\\]++|\\.|"(?!""))*+(?:""")?'
-_TRIPLE_SINGLE = r"'''(?:[^'\\]++|\\.|'(?!''))*+(?:''')?"
+_DOUBLE = r'"(?>(?:[^"\\\n]++|\\.)*)"?'
+_SINGLE = r"'(?>(?:[^'\\\n]++|\\.)*)'?"
+_LONG_DOUBLE = r'"(?>(?:[^"\\]++|\\.)*)"?'
+_LONG_SINGLE = r"'(?>(?:[^'\\]++|\\.)*)'?"
+_TRIPLE_DOUBLE = r'"""(?>(?:[^"\\]++|\\.|"(?!""))*)(?:""")?'
+_TRIPLE_SINGLE = r"'''(?>(?:[^'\\]++|\\.|'(?!''))*)(?:''')?"
 _CHARACTER = r"'(?:[^'\\\n]|\\[^\n]{1,9}?)'"
 
 
@@ -66,15 +68,15 @@ _GRAMMARS: Final = {
     Language.JAVA: _grammar(f"{_LINE}|{_BLOCK})", f"(?P<string>{_TRIPLE_DOUBLE}|{_DOUBLE}|{_CHARACTER})"),
     Language.C: _grammar(f"{_LINE}|{_BLOCK})", f"(?P<string>{_DOUBLE}|{_CHARACTER})"),
     Language.RUBY: _grammar(
-        rf"{_HASH}|^=begin\b(?:[^\n]++|\n(?!=end))*+)",
-        rf"(?P<string>{_LONG_DOUBLE}|{_LONG_SINGLE}|`(?:[^`\\]++|\\.)*+`?)",
+        rf"{_HASH}|^=begin\b(?>(?:[^\n]++|\n(?!=end))*))",
+        rf"(?P<string>{_LONG_DOUBLE}|{_LONG_SINGLE}|`(?>(?:[^`\\]++|\\.)*)`?)",
         r"(?P<heredoc><<[~-]?(?P<quote>[\"'`]?)(?P<word>[A-Z_]\w*+)(?P=quote))",
         r"(?P<slash>/)",
         r"(?P<other>\?[\"'#](?!\w)|\$[\"'`])",
     ),
     Language.PHP: _grammar(
-        rf"{_LINE}|{_BLOCK}|#(?!\[)[^\n]*+|\?>(?:[^<]++|<(?!\?(?:php\b|=)))*+)",
-        rf"(?P<string>{_LONG_DOUBLE}|{_LONG_SINGLE}|`(?:[^`\\]++|\\.)*+`?)",
+        rf"{_LINE}|{_BLOCK}|#(?!\[)[^\n]*+|\?>(?>(?:[^<]++|<(?!\?(?:php\b|=)))*))",
+        rf"(?P<string>{_LONG_DOUBLE}|{_LONG_SINGLE}|`(?>(?:[^`\\]++|\\.)*)`?)",
         r"(?P<heredoc><<<[ \t]*(?P<quote>[\"']?)(?P<word>[A-Za-z_]\w*+)(?P=quote))",
     ),
     Language.SHELL: _grammar(
@@ -83,14 +85,16 @@ _GRAMMARS: Final = {
         r"(?P<other>\\.)",
     ),
     Language.DATA: _grammar(
-        r"(?P<comment>(?:^|(?<=\s))#[^\n]*+|<!--(?:[^-]++|-(?!->))*+(?:-->)?)",
+        r"(?P<comment>(?:^|(?<=\s))#[^\n]*+|<!--(?>(?:[^-]++|-(?!->))*)(?:-->)?)",
         f"(?P<string>{_DOUBLE}|{_SINGLE})",
     ),
 }  # fmt: skip
-_HTML: Final = re.compile(r"(?:[^<]++|<(?!\?(?:php\b|=)))*+")
-_TEMPLATE_PIECE: Final = re.compile(r"(?:[^`\\$]++|\\.|\$(?!\{))*+(?:(?P<end>`)|(?P<fill>\$\{))?", re.DOTALL)
+_HTML: Final = re.compile(r"(?>(?:[^<]++|<(?!\?(?:php\b|=)))*)")
+_TEMPLATE_PIECE: Final = re.compile(
+    r"(?>(?:[^`\\$]++|\\.|\$(?!\{))*)(?:(?P<end>`)|(?P<fill>\$\{))?", re.DOTALL
+)
 _REGEX: Final = re.compile(
-    r"/(?![/*])(?:[^/\\\[\n]|\\[^\n]|\[(?:[^\]\\\n]|\\[^\n]){0,200}+\]){1,400}+/[a-z]*+"
+    r"/(?![/*])(?>(?:[^/\\\[\n]|\\[^\n]|\[(?>(?:[^\]\\\n]|\\[^\n]){0,200})\]){1,400})/[a-z]*+"
 )
 _REGEX_FOLLOWS: Final = frozenset("(,=:[!&|?{};+-*%<>~^\n")
 _REGEX_WORDS: Final = re.compile(

@@ -85,11 +85,13 @@ def plain_text(inside: str) -> str:
 
 # ---- programs that only print -------------------------------------------------------------------------
 
-_PLAIN: Final = r"\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+'"
-_UNFILLED: Final = r"\"(?:[^\"\\\n$@#]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+'"
+_PLAIN: Final = r"\"(?>(?:[^\"\\\n]++|\\.)*)\"|'(?>(?:[^'\\\n]++|\\.)*)'"
+_UNFILLED: Final = r"\"(?>(?:[^\"\\\n$@#]++|\\.)*)\"|'(?>(?:[^'\\\n]++|\\.)*)'"
 """In double quotes, nothing of a variable's or an expression's value."""
-_TEMPLATE: Final = rf"{_PLAIN}|`(?:[^`\\$]|\\.)*+`"
-_KEYWORDS: Final = rf"(?:\s*,\s*(?:end|sep|flush|file)\s*=\s*(?:{_PLAIN}|True|False|sys\.std(?:out|err)))*+"
+_TEMPLATE: Final = rf"{_PLAIN}|`(?>(?:[^`\\$]++|\\.)*)`"
+_KEYWORDS: Final = (
+    rf"(?>(?:\s*,\s*(?:end|sep|flush|file)\s*=\s*(?:{_PLAIN}|True|False|sys\.std(?:out|err)))*)"
+)
 
 
 def _statement(
@@ -98,7 +100,7 @@ def _statement(
     """Return the pattern of one statement that prints literals, in brackets if ``bracket`` matches one."""
     one = rf"{prefix}(?:{literal})"
     return re.compile(
-        rf"\s*+(?P<call>{calls})\s*+{bracket}\s*+(?P<texts>{one}(?:\s*,\s*{one})*+)"
+        rf"\s*+(?P<call>{calls})\s*+{bracket}\s*+(?P<texts>{one}(?>(?:\s*,\s*{one})*))"
         rf"(?P<keywords>{keywords})\s*,?\s*(?(open)\))[ \t]*(?:[;\n]\s*+|\Z)",
         re.DOTALL,
     )
@@ -117,7 +119,7 @@ _STATEMENTS: Final = {
     "lua": _statement(r"print|io\.(?:write|stderr:write)", _PLAIN, r"(?P<open>\()?"),
 }
 _MODULES: Final = r"(?:sys|os|json|re|subprocess|shutil|textwrap|urllib(?:\.request)?|requests|socket)"
-_IMPORT: Final = re.compile(rf"\s*+import\s+{_MODULES}(?:\s*,\s*{_MODULES})*+[ \t]*(?:[;\n]\s*+|\Z)")
+_IMPORT: Final = re.compile(rf"\s*+import\s+{_MODULES}(?>(?:\s*,\s*{_MODULES})*)[ \t]*(?:[;\n]\s*+|\Z)")
 _STRING: Final = re.compile(_TEMPLATE, re.DOTALL)
 _APART: Final = frozenset({"python", "node", "lua"})
 """Languages whose ``print`` puts its texts apart and ends the line."""

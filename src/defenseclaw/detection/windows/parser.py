@@ -40,9 +40,9 @@ from defenseclaw.detection.windows.syntax import (
 SINGLE: Final = "'\u2018\u2019\u201a\u201b"
 DOUBLE: Final = '"\u201c\u201d\u201e'
 DASHES: Final = "-\u2013\u2014\u2015"
-_COMMENT: Final = r"<#(?:[^#]|#(?!>))*+(?:#>|\Z)"
-_BLANK: Final = re.compile(rf"(?:[ \t\f\v\u00a0]++|`\r?\n|{_COMMENT})*+").match
-_SPACE: Final = re.compile(rf"(?:[\s;\u00a0]++|`\r?\n|#[^\n]*+|{_COMMENT})*+").match
+_COMMENT: Final = r"<#(?>(?:[^#]++|#(?!>))*)(?:#>|\Z)"
+_BLANK: Final = re.compile(rf"(?>(?:[ \t\f\v\u00a0]++|`\r?\n|{_COMMENT})*)").match
+_SPACE: Final = re.compile(rf"(?>(?:[\s;\u00a0]++|`\r?\n|#[^\n]*+|{_COMMENT})*)").match
 _SCOPED: Final = r"(?:(?:env|global|script|local|private|using|variable|function|alias):)?[\w?]+"
 _NAME: Final = re.compile(_SCOPED, re.I)
 _SCOPES: Final = ("global:", "script:", "local:", "private:", "using:", "variable:")
@@ -71,13 +71,13 @@ _VERBATIM: Final = re.compile(r"[^\r\n|]*").match
 _PLAIN: Final = re.compile(r"[\w./\\:=+*?~^%@!\[\]-]+")
 _RUN_WORDS: Final = (
     # Words without anything to expand, and no list of them: what follows the blanks is no comma.
-    r"(?:(?!--%)[\w./\\:=+*?~^%!\[\]-][\w./\\:=+*?~^%@!\[\]-]*+"
-    r"(?:[ \t]++(?![,`<\f\v\u00a0])|(?=[\r\n;|&)}]|\Z)))++"
+    r"(?>(?:(?!--%)[\w./\\:=+*?~^%!\[\]-][\w./\\:=+*?~^%@!\[\]-]*+"
+    r"(?:[ \t]++(?![,`<\f\v\u00a0])|(?=[\r\n;|&)}]|\Z)))+)"
 )
 _RUN: Final = re.compile(_RUN_WORDS).match
 _GIVEN: Final = re.compile(r"[ \t]-[A-Za-z]+:").search
 _ALONE: Final = (
-    rf"(?:\$({_SCOPED})((?:\.[A-Za-z_][A-Za-z0-9_]*+)*+)|'[^{SINGLE}]*+'|\"[^`${DOUBLE}]*+\"|([0-9]++))"
+    rf"(?:\$({_SCOPED})((?>(?:\.[A-Za-z_][A-Za-z0-9_]*+)*))|'[^{SINGLE}]*+'|\"[^`${DOUBLE}]*+\"|([0-9]++))"
 )
 _SETS: Final = re.compile(rf"\$({_SCOPED})[ \t]*=(?!=)", re.I).match
 _LONE_WORD: Final = re.compile(rf"{_ALONE}(?=[ \t\r\n;|&)}}]|\Z)", re.I).match
