@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -96,7 +97,9 @@ def test_interruption_is_exit_code_130(machine: Machine, monkeypatch: pytest.Mon
 
 def test_a_closed_pipe_is_quiet(machine: Machine):
     machine.run("init")
-    command = f"{sys.executable} -c 'from defenseclaw.cli import main; main()' config show | true"
+    command = (
+        f"{shlex.quote(sys.executable)} -c 'from defenseclaw.cli import main; main()' config show | true"
+    )
     env = {name: value for name, value in machine.env.items() if value is not None}
     done = subprocess.run(["/bin/sh", "-c", command], env=env, capture_output=True, text=True, check=False)
     assert done.stderr == ""
