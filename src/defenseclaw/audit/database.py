@@ -40,7 +40,6 @@ class Database:
 
     def __init__(self, path: Path, *, durability: Durability = "process") -> None:
         self.path = path
-        self._name = os.fspath(path)
         self._synchronous = "FULL" if durability == "power" else "NORMAL"
         self.readers: Engine = create_engine(
             "sqlite://",
@@ -110,7 +109,7 @@ class Database:
     def identity(self) -> tuple[int, int] | None:
         """Return device and inode of the file, or None when it is gone."""
         try:
-            status = os.stat(self._name)
+            status = os.stat(self.path)
         except OSError:
             return None
         return status.st_dev, status.st_ino

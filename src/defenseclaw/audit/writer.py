@@ -230,12 +230,9 @@ class Writer:
                 loop.call_soon(self._ring, loop, 0)
 
     def _ring(self, loop: asyncio.AbstractEventLoop, seen: int) -> None:
-        """Wake the thread once a whole turn of the loop has brought nothing more to commit.
-
-        Where calls come one at a time, as the last group shows, there is nothing to wait for.
-        """
+        """Wake the thread once a whole turn of the loop has brought nothing more to commit."""
         waiting = len(self._waiting)
-        if seen < waiting < _GATHERED_BATCHES and (self._last_group > 1 or waiting > 1):
+        if seen < waiting < _GATHERED_BATCHES:
             loop.call_soon(self._ring, loop, waiting)
             return
         with self._lock:

@@ -26,7 +26,6 @@ _IDS = frozenset(
         *(_AGENT_ID, _AGENT_NAME, _AGENT_INSTANCE_ID, _POLICY_ID, _DESTINATION_APP),
     )
 )
-_CARRIERS = _IDS | {b"traceparent", b"x-defenseclaw-trace-id"}
 _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
 _TRACE_ID = re.compile(rb"(?!0{32})[0-9a-f]{32}")
 
@@ -56,12 +55,6 @@ def correlation(headers: Headers, *, loopback: bool, instance: str, agent: Agent
         instance: Id of this gateway process; agent instances are derived from it.
         agent: Identity of agents that name none.
     """
-    if _CARRIERS.isdisjoint(headers):  # as most requests are
-        return Correlation(
-            request_id=random_id(),
-            agent_id=agent.id and cleaned(agent.id.encode()),
-            agent_name=agent.name and cleaned(agent.name.encode()),
-        )
     sent = _sent(headers)
     session = sent.get(_SESSION_ID, "")
     return Correlation(
