@@ -483,10 +483,10 @@ class Gateway:
         from defenseclaw.cli.context import App
 
         config = self.services.config.current
-        agents = await asyncio.to_thread(survey, App(self.installation.env), config)
         bind, port = self.installation.address
         say(f"DefenseClaw {__version__} on http://{bind}:{port}, mode {config.guardrail.mode}.")
         say(f"Configuration {self.installation.data.config}")
+        agents = await asyncio.to_thread(survey, App(self.installation.env), config)
         found = [agent for agent in agents if agent.found]
         protected = [agent for agent in found if agent.installed]
         for agent in found:
