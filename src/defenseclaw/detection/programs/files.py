@@ -7,6 +7,8 @@ from typing import Final
 
 from defenseclaw.detection.programs.base import Act, Describe, Grammar, Program, grammar, is_url
 from defenseclaw.detection.programs.code_strings import fold
+from defenseclaw.detection.programs.interpreters import inspect_code
+from defenseclaw.detection.programs.remote_control import inspect_awk
 from defenseclaw.detection.shell import finders
 
 _CAPABILITIES: Final = (
@@ -133,8 +135,7 @@ def _awk(act: Act) -> None:
     for match in re.finditer(r">>?\s*\"([^\"\s]+)\"", folded):
         act.does("write")
         act.touch("write", [match[1]])
-    if re.search(r"/inet[46]?/(?:tcp|udp)/", program):
-        act.is_("socket_code")
+    inspect_awk(act, program)
     if re.search(r"\bENVIRON\b", program):
         act.does("environment_read")
         act.emits.append("environment")
@@ -527,6 +528,10 @@ def _chattr(act: Act) -> None:
     act.touch("permission", files)
 
 
+_EDITOR_SCRIPT: Final = re.compile(r"[\s:]*(py(?:thon)?[3x]?|lua|perl|ruby)\s+(.+)", re.DOTALL)
+_EDITOR_LANGUAGES: Final = {"py": "python"}
+
+
 def _editor(act: Act) -> None:
     act.does("read", "write")
     for command in [*act.all("-c", "--cmd"), *(word[1:] for word in act.operands if word.startswith("+"))]:
@@ -534,6 +539,11 @@ def _editor(act: Act) -> None:
         if match:
             act.is_("shell_escape")
             act.nested.append(match[1])
+        script = _EDITOR_SCRIPT.match(command)
+        if script:
+            act.code, act.language = script[2], _EDITOR_LANGUAGES.get(script[1][:2], script[1])
+            act.is_("inline_code")
+            inspect_code(act, act.code, act.language)
         written = re.match(r"\s*:?\s*\d*,?\$?\s*(?:w|wq|write|saveas|sav)!?\s+(\S+)", command)
         if written:
             act.touch("write", [written[1]])

@@ -13,6 +13,7 @@ from typing import Final
 from defenseclaw.detection.facts import UNKNOWN
 from defenseclaw.detection.programs.base import Act, Grammar, Program, grammar, is_url
 from defenseclaw.detection.programs.code_strings import STRING, fold
+from defenseclaw.detection.programs.remote_control import add_ends, joins_a_shell
 from defenseclaw.detection.shell.literals import plain_text, printed, unescaped
 
 MAX_INLINE: Final = 65_536
@@ -45,7 +46,7 @@ _SHELL: Final = grammar(
     "--norc --noprofile --posix --pretty-print",
     stop=True,
 )
-INSPECTED: Final = frozenset({"python", "perl", "ruby", "node", "php", "lua", "r", "applescript"})
+INSPECTED: Final = frozenset({"python", "perl", "ruby", "node", "php", "lua", "r", "applescript", "tcl"})
 """Languages whose text :func:`inspect_code` can read."""
 _LANGUAGES: Final[dict[str, tuple[str, str]]] = {
     "python": ("python", "-c"),
@@ -59,6 +60,7 @@ _LANGUAGES: Final[dict[str, tuple[str, str]]] = {
     "lua": ("lua", "-e"),
     "luajit": ("lua", "-e"),
     "rscript": ("r", "-e"),
+    "r": ("r", "-e"),
     "osascript": ("applescript", "-e"),
     "tclsh": ("tcl", ""),
     "expect": ("tcl", "-c"),
@@ -76,6 +78,8 @@ _LANGUAGES: Final[dict[str, tuple[str, str]]] = {
     "sbcl": ("lisp", "--eval"),
     "swift": ("swift", "-e"),
     "irb": ("ruby", "-e"),
+    "jjs": ("node", "-e"),
+    "jrunscript": ("node", "-e"),
 }
 """Program without its version → language, option for inline text."""
 
@@ -106,7 +110,7 @@ _HOST_AND_PORT: Final = re.compile(
     r"(?:\"([\w.:-]{1,255})\"|'([\w.:-]{1,255})')\s{0,8},\s{0,8}['\"]?(\d{1,5})\b", re.ASCII
 )
 _ATTACH: Final = re.compile(
-    r"dup2|pty\.spawn|/bin/(?:ba|z|da)?sh|cmd\.exe|stdin\.pipe|spawn\(['\"](?:ba)?sh|exec\s{0,32}\{?['\"]/bin"
+    r"dup2|pty\.spawn|/bin/(?:ba|z|da)?sh|cmd\.exe|spawn\(['\"](?:ba)?sh|exec\s{0,32}\{?['\"]/bin"
 )
 _FETCH: Final = re.compile(
     r"urlopen|urlretrieve|requests\.(?:get|post|put)|\bfetch\s{0,32}\(|https?\.get|Net::HTTP\.get|LWP::Simple|open-uri|axios"
@@ -158,7 +162,7 @@ _FORKS: Final = re.compile(
 )
 _EFFECT_WORDS: Final = re.compile(
     r"\b(?:open|import|require|exec|eval|system|spawn|fork|unlink|socket|fetch|File|FileUtils|IO|Dir|Kernel|os|subprocess|shutil|"
-    r"write|rename|load|use|readfile|lines|connect|http|net|fs|process|__\w+__|getattr|globals|compile|popen)\b|`|qx|%x|<[A-Z$]"
+    r"write|rename|load|use|readfile|lines|connect|http|net|fs|process|__\w+__|getattr|globals|compile|popen)\b|`|qx|%x|<[A-Z$]|[sS]ocket|gen_tcp"
 )
 _MODULE_FILTERS: Final = frozenset(
     {"json.tool", "tokenize", "base64", "gzip", "zipfile", "tarfile", "timeit", "this", "calendar"}
@@ -312,6 +316,10 @@ def inspect_code(act: Act, code: str, language: str) -> None:
             act.is_("shell_to_network")
         if sends:
             act.does("upload")
+    # A whole script that serves and starts programs is ordinary; a line typed for the moment is not.
+    if "script_file" not in act.traits and joins_a_shell(code):
+        act.is_("shell_to_network", "socket_code")
+        add_ends(act, code)
     if _RUN_TEXT.search(code) or (spawns and re.search(r"\.read\(|\.text|\.content", code)):
         if _FETCH.search(code):
             act.is_("runs_download")

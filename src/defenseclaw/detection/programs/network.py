@@ -396,6 +396,32 @@ def _socat(act: Act) -> None:
         act.does("tunnel")
 
 
+def _websocat(act: Act) -> None:
+    act.stdin = "network"
+    act.emits.append("network")
+    for word in act.operands:
+        kind, _, command = word.partition(":")
+        if kind in ("exec", "sh-c", "cmd"):
+            act.does("execute")
+            act.is_("exec_on_connect", "shell_to_network")
+            act.nested.append(command)
+        elif is_url(word):
+            act.does("connect")
+            act.talk("connect", word)
+    if act.has("-s"):
+        act.does("listen")
+        act.talk("listen", "0.0.0.0", "ws", 0)  # noqa: S104 -- named, not bound
+
+
+def _terminal(act: Act) -> None:
+    """Describe a terminal of the X Window System: whoever owns the display types into its shell."""
+    host, colon, _ = act.value("-display").partition(":")
+    if colon and host not in ("", "unix", "localhost"):
+        act.does("connect")
+        act.is_("shell_to_network")
+        act.talk("connect", host, "tcp", 6000)
+
+
 def _telnet(act: Act) -> None:
     act.does("connect")
     act.stdin = "network"
@@ -642,6 +668,13 @@ PROGRAMS: Final[dict[str, Program]] = {
     "netcat": Program(_NC, _netcat),
     "nc.openbsd": Program(_NC, _netcat),
     "nc.traditional": Program(_NC, _netcat),
+    "cryptcat": Program(_NC, _netcat),
+    "sbd": Program(_NC, _netcat),
+    "websocat": Program(grammar("-s= -H= --protocol= --origin= -E -b -t -k -n -v -q"), _websocat),
+    **{
+        name: Program(grammar("-display,-d= -e= -T= -geometry= -fn= -title=", words=True), _terminal)
+        for name in ("xterm", "rxvt", "urxvt", "aterm", "eterm")
+    },
     "socat": Program(grammar("-T= -t= -b= -L= -W= -lf= -d -v -x -u -U"), _socat, frozenset({"-V", "-h"})),
     "ssh-keygen": Program(_KEYGEN, _keygen),
     "telnet": Program(grammar("-l="), _telnet),

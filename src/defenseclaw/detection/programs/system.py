@@ -7,7 +7,7 @@ from typing import Final
 
 from defenseclaw.detection.programs.base import Act, Program, grammar
 from defenseclaw.detection.programs.containers import MINERS
-from defenseclaw.detection.programs.interpreters import SHELLS
+from defenseclaw.detection.programs.interpreters import SHELLS, inspect_code
 
 OURS: Final = "defenseclaw"
 _PRIVILEGED_GROUPS: Final = frozenset(
@@ -647,6 +647,11 @@ def _debugger(act: Act) -> None:
         if match:
             act.is_("shell_escape")
             act.nested.append(match[1])
+        script = re.match(r"\s*(?:py|python)\s+(.+)", text, re.DOTALL)
+        if script:
+            act.code, act.language = script[1], "python"
+            act.is_("inline_code")
+            inspect_code(act, act.code, act.language)
 
 
 def _defaults(act: Act) -> None:

@@ -111,6 +111,9 @@ _INLINE: dict[str, _Inline] = {
     "groovy": _Inline("groovy", frozenset({"-e"}), stdin=False),
     "elixir": _Inline("elixir", frozenset({"-e", "--eval"}), stdin=False),
     "julia": _Inline("julia", frozenset({"-e", "--eval", "-E"})),
+    "jjs": _Inline("node", frozenset()),
+    "jrunscript": _Inline("node", frozenset({"-e"}), "lf"),
+    "irb": _Inline("ruby", frozenset({"-e"}), "rI"),
     "pwsh": _Inline("powershell", frozenset({"-c", "-command", "-Command"}), stdin=False),
     "powershell": _Inline("powershell", frozenset({"-c", "-command", "-Command"}), stdin=False),
 }
