@@ -15,7 +15,8 @@ from pathlib import Path
 
 from defenseclaw.connectors.base import Host
 
-PROBE_TIMEOUT_S = 8.0
+PROBE_TIMEOUT_S = 20.0
+"""A cold binary of some hundred megabytes on a busy machine takes more than ten."""
 _MAX_OUTPUT_BYTES = 64 * 1024
 _VERSION = re.compile(r"v?(\d{1,6})(?:\.(\d{1,6}))?(?:\.(\d{1,6}))?")
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "USER", "LOGNAME", "SHELL")
@@ -36,7 +37,7 @@ def find_executable(host: Host, *names: str) -> str:
 def probe_version(host: Host, command: Sequence[str], extra_env: Mapping[str, str] | None = None) -> str:
     """Run ``command`` and return the first version in its output as ``N.N.N``, empty when it gives none.
 
-    Runs without a shell, with a trimmed environment, nothing on stdin, and for at most 8 s.
+    Runs without a shell, with a trimmed environment, nothing on stdin, and for at most 20 s.
     """
     environment = {key: host.env[key] for key in _PASSED_ON if key in host.env}
     environment |= {"HOME": str(host.home), "NO_COLOR": "1", "DO_NOT_TRACK": "1", **(extra_env or {})}

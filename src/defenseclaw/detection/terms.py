@@ -51,6 +51,7 @@ TRAITS: Final[dict[str, str]] = {
     "sync_delete": "removes what the source does not have (rsync --delete)",
     "in_place": "edits its operands in place (sed -i, perl -i)",
     "truncate": "empties files",
+    "names_only": "shows the names of settings and none of their values (cut -d= -f1)",
     "no_preserve_root": "the guard of / is switched off",
     # interpreters
     "interpreter": "the program runs program text (shell, python, perl, node …)",

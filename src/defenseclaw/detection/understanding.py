@@ -38,7 +38,7 @@ from defenseclaw.detection.facts import (
     Snapshot,
 )
 from defenseclaw.detection.path_names import OWN_ALL
-from defenseclaw.detection.programs import interpreters, losses, system
+from defenseclaw.detection.programs import interpreters, losses, names_only, system
 from defenseclaw.detection.programs.base import Act, AddressUse, PathUse
 from defenseclaw.detection.programs.flows import FlowFinder, Step, made_by_links
 from defenseclaw.detection.shell import Evaluation, environment, evaluate
@@ -165,6 +165,7 @@ class _Builder:
         self._pipelines = 0
         self._outputs: dict[int, str] = {}
         self._session = ungoverned.session_directory(event)
+        self._names_only = False
         self._mounts: dict[int, list[tuple[str, str]]] = {}
         self._classified: dict[tuple[str, str, str], tuple[str, bool, frozenset[str]]] = {}
         if call.limited:
@@ -234,6 +235,7 @@ class _Builder:
         # Most commands read nothing and run nothing: they are spared what looks at such.
         if act.traits or command.program == "curl":
             self._inspect_text(command, act, stdin or "")
+            self._names_only = self._names_only or "names_only" in act.traits
         if stdin:
             losses.add_input(act, stdin)
         step = Step(command, act, stdin=stdin, loose=command.id in evaluation.loose)
@@ -479,6 +481,8 @@ class _Builder:
             self.issues.add("fact_limit")
         self._add_written()
         if self.paths:
+            if self._names_only:
+                self._set_names_apart()
             self._mark_hooks_off()
             self._mark_session_directory()
         self._choose()
@@ -494,6 +498,16 @@ class _Builder:
             written=tuple(self.written),
             nested=self.nested,
         )
+
+    def _set_names_apart(self) -> None:
+        """Count environment files as looked at where only the names in them are shown."""
+        looking = names_only.reading_names(self.steps)
+        self.paths = [
+            replace(fact, access="metadata")
+            if fact.access == "read" and fact.command in looking and "env_file" in fact.classes
+            else fact
+            for fact in self.paths
+        ]
 
     def _mark_hooks_off(self) -> None:
         """Make a project's agent settings guarded ones when what is written there takes hooks away."""

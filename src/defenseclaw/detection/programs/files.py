@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from defenseclaw.detection.programs import names_only
 from defenseclaw.detection.programs.base import Act, Describe, Grammar, Program, grammar, is_url
 from defenseclaw.detection.programs.code_strings import fold
 from defenseclaw.detection.programs.interpreters import inspect_code
@@ -40,13 +41,24 @@ def _reader(*, skip: int = 0, transform: bool = False, access: str = "read") -> 
     return describe
 
 
+def _cut(act: Act) -> None:
+    _reader(transform=True)(act)
+    if names_only.cut(act):
+        act.is_("names_only")
+
+
 def _grep(act: Act) -> None:
     act.does("search", "read")
     files = act.operands if act.has("-e", "-f") else act.operands[1:]
     if act.has("-r"):
         act.is_("recursive")
         files = files or ["."]
-    act.touch("search" if act.has("-r") and not _names_sensitive(files) else "read", files, "stdout")
+    if names_only.quiet(act):
+        act.touch("metadata", files)
+    else:
+        act.touch("search" if act.has("-r") and not _names_sensitive(files) else "read", files, "stdout")
+        if names_only.grep(act):
+            act.is_("names_only")
     act.touch("read", act.all("-f"))
     if not files:
         act.stdin = "pass"
@@ -79,6 +91,8 @@ def _sed(act: Act) -> None:
         act.touch("write", files)
     else:
         act.touch("read", files, "stdout")
+        if names_only.sed(scripts):
+            act.is_("names_only")
     if not files:
         act.stdin = "pass"
     act.language = "sed"
@@ -118,6 +132,8 @@ def _awk(act: Act) -> None:
     act.code, act.language = program, "awk"
     act.touch("execute", act.all("-f"), "code")
     act.touch("read", [word for word in files if "=" not in word or "/" in word.partition("=")[0]], "stdout")
+    if names_only.awk(act):
+        act.is_("names_only")
     if not files:
         act.stdin = "pass"
     if act.has("-i") and act.value("-i") == "inplace":
@@ -711,7 +727,7 @@ PROGRAMS: Final[dict[str, Program]] = {
     "hexdump": Program(grammar("-e= -f= -n= -s= -C -v"), _reader(transform=True)),
     "cut": Program(
         grammar("-d,--delimiter= -f,--fields= -c,--characters= -b,--bytes= -s --complement"),
-        _reader(transform=True),
+        _cut,
     ),
     "tr": Program(grammar("-d -s -c -t"), _filter),
     "wc": Program(grammar("-l -w -c -m -L --files0-from="), lambda act: act.touch("metadata", act.operands)),

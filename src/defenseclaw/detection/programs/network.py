@@ -447,6 +447,11 @@ def _keygen(act: Act) -> None:
         act.touch("metadata", act.all("-f"))
 
 
+def _agent_of_keys(act: Act) -> None:
+    """Describe ssh-add: it hands a key to the user's own agent, as ``ssh -i`` uses one; nothing shows it."""
+    act.touch("metadata", act.operands)
+
+
 def _scanner(act: Act) -> None:
     act.does("network_scan")
     targets = [*act.operands, *act.all("--range", "-host", "-a")]
@@ -677,6 +682,9 @@ PROGRAMS: Final[dict[str, Program]] = {
     },
     "socat": Program(grammar("-T= -t= -b= -L= -W= -lf= -d -v -x -u -U"), _socat, frozenset({"-V", "-h"})),
     "ssh-keygen": Program(_KEYGEN, _keygen),
+    "ssh-add": Program(
+        grammar("-t= -s= -e= -S= -T= -E= -H= -h= -c -C -d -D -k -K -A -l -L -q -v -x -X"), _agent_of_keys
+    ),
     "telnet": Program(grammar("-l="), _telnet),
     **{
         name: Program(_NMAP, _scanner)
