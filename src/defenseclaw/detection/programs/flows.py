@@ -156,8 +156,8 @@ class FlowFinder:
         from there, into any later command that sends a word nobody knows.
         """
         fed = self._fed.pop(step.command.id, [])
-        if not fed and step.act.args == "network" and not step.command.complete:
-            return [source for source in self._fed.get(0, ()) if source.classes & _SECRET]
+        if step.act.args == "network" and not step.command.complete:
+            fed += [source for source in self._fed.get(0, ()) if source.classes & _SECRET]
         return fed
 
     def _step(self, step: Step, carried: list[Source]) -> list[Source]:
