@@ -153,6 +153,9 @@ TRAITS: Final[dict[str, str]] = {
     "module_load": "loads a kernel module from a file",
     "trust_anchor": "adds a certificate that all programs then trust",
     "login_hook": "sets a program that runs at every log-in",
+    "proxy_execution": "a program of Windows runs foreign code in its own name (mshta, regsvr32 /i:, cmstp)",
+    "proxy_download": "a program of Windows that was not made for it downloads (certutil -urlcache)",
+    "credential_dump": "dumps what accounts log in with: LSASS, the directory of a domain",
     "runs_later": "hands a command over to be run at another time",
     # what is lost
     "changes_lost": "uncommitted changes or files that no commit holds are discarded",

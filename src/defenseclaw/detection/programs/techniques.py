@@ -12,6 +12,7 @@ import re
 from functools import lru_cache
 from typing import Final
 
+from defenseclaw.detection.programs import proxies
 from defenseclaw.detection.programs.base import Act, Describe
 from defenseclaw.detection.programs.losses.calls import apply, calls, is_preview
 
@@ -44,7 +45,11 @@ _TOOLS: Final = frozenset(
         "pspy", "pspy64", "pspy32", "bloodhound-python", "sharphound", "rubeus", "crackmapexec", "netexec",
         "nxc", "responder", "evil-winrm", "psexec", "wmiexec", "smbexec", "lse", "unix-privesc-check",
         "traitor", "chainbreaker", "linux-exploit-suggester", "impacket-secretsdump", "gimmecredz",
-        "3snake",
+        "3snake", "invoke-mimikatz", "out-minidump", "invoke-kerberoast", "invoke-bloodhound",
+        "get-gpppassword", "invoke-shellcode", "invoke-reflectivepeinjection", "invoke-dllinjection",
+        "invoke-tokenmanipulation", "invoke-ninjacopy", "get-keystrokes", "invoke-powershelltcp",
+        "invoke-allchecks", "powerup", "powerview", "sharpup", "seatbelt", "safetykatz", "sharpdpapi",
+        "juicypotato", "printspoofer", "nanodump",
     }
 )  # fmt: skip
 """Programs made to take over machines or their credentials."""
@@ -133,7 +138,7 @@ def _account(act: Act) -> None:
         act.is_("home_lost")
 
 
-TABLE: Final[dict[str, Describe]] = {
+_OWN: Final[dict[str, Describe]] = {
     **dict.fromkeys(
         (
             "systemctl",
@@ -170,6 +175,26 @@ TABLE: Final[dict[str, Describe]] = {
     **dict.fromkeys(("at", "batch", "systemd-run"), _later),
     **dict.fromkeys(("useradd", "adduser", "usermod", "pw", "dscl", "sysadminctl"), _account),
 }
+
+
+def _joined(name: str) -> Describe:
+    """Return what says all that both tables have on a program."""
+    own, proxy = _OWN.get(name), proxies.TABLE.get(name)
+    if own is None or proxy is None:
+        return own or proxy or _nothing
+
+    def describe(act: Act) -> None:
+        own(act)
+        proxy(act)
+
+    return describe
+
+
+def _nothing(_: Act) -> None:
+    """Say nothing."""
+
+
+TABLE: Final[dict[str, Describe]] = {name: _joined(name) for name in {**_OWN, **proxies.TABLE}}
 """Lower-case base name → what says which technique a call is."""
 
 

@@ -8,6 +8,7 @@ behind a slash. Aliases are resolved where a PowerShell command line is read
 from __future__ import annotations
 
 import re
+import shlex
 from base64 import b64decode
 from collections.abc import Iterable
 from typing import Final
@@ -303,6 +304,14 @@ def _invoke(act: Act) -> None:
         act.is_("dynamic_code")
 
 
+def _assembly(act: Act) -> None:
+    """Describe what loads a library of .NET into the shell: by a name, from a file, or from bytes at hand."""
+    act.does("execute")
+    act.is_("interpreter", "stdin_code")
+    act.stdin = act.args = "code"
+    act.touch("execute", [word for word in act.operands[:1] if is_pathlike(word.replace("\\", "/"))], "code")
+
+
 _LAUNCH: Final = (
     ("encodedcommand", "ec"),
     ("executionpolicy", "ex", "ep"),
@@ -421,6 +430,17 @@ def _start(act: Act) -> None:
     act.nested.append(" ".join(words))
 
 
+def _linux(act: Act) -> None:
+    """``wsl`` runs its words by a shell of the Linux beside this Windows."""
+    if act.has("--export", "--import", "--unregister"):
+        return
+    words = [*act.all("-e"), *act.operands]
+    if words:
+        act.does("execute")
+        act.language = "sh"
+        act.nested.append(shlex.join(words))
+
+
 def _nested_command(act: Act) -> None:
     """Describe programs that run a command line in one of their words."""
     words = list(act.words)
@@ -451,7 +471,9 @@ def _proxy(act: Act) -> None:
     """Describe programs of the system that run what they are told to, from anywhere."""
     text = " ".join(act.words)
     found = re.search(r"https?://[^\s'\")]{1,2048}", text)
-    if found is not None:
+    if found is not None and act.program == "rundll32" and _OPENS_PAGE(text) is not None:
+        act.talk("connect", found[0])
+    elif found is not None:
         act.does("fetch", "execute")
         act.talk("download", found[0])
         act.is_("runs_download")
@@ -469,6 +491,10 @@ def _proxy(act: Act) -> None:
         act.touch(
             "execute", [_split_entry(word) for word in act.operands[:1] if _SWITCH(word) is None], "code"
         )
+
+
+_OPENS_PAGE: Final = re.compile(r"\s*\"?url(?:\.dll)?[\s,]+(?:fileprotocolhandler|openurl)", re.I).match
+"""What programs call to show a page in the browser."""
 
 
 def _split_entry(word: str) -> str:
@@ -780,7 +806,16 @@ PROGRAMS: Final[dict[str, Program]] = {
     **_rows(_cmdlet("shell"), _tcp_client, "tcpclient"),
     **_rows(_ANY, _resolve, "resolve-dnsname"),
     **_rows(_ANY, _invoke, "invoke-expression", "iex"),
+    **_rows(_NATIVE, _assembly, "load-assembly"),
     **_rows(_ANY, _start, "start-process", "saps"),
+    "wsl": Program(
+        grammar(
+            "-d,--distribution= -u,--user= --cd= -e,--exec=! --shell-type= --list,-l --status --shutdown "
+            "--update --terminate,-t= --set-default,-s= --export --import --install --system --unregister=",
+            stop=True,
+        ),
+        _linux,
+    ),
     **_rows(_ANY, _nested_command, "forfiles", "wmic", "runas", *_INSTANCE_CALLS),
     **_rows(_NATIVE, _proxy, "mshta", "rundll32", "regsvr32", "msiexec", "wscript", "cscript", "installutil"),
     **_rows(_ANY, _stop_process, "stop-process", "spps", "taskkill", "tskill"),

@@ -1,9 +1,12 @@
 """In which language a command line is written: that of the tool's name, or of what it looks like.
 
-A tool named after a shell runs that shell. Of a tool with a general name (``run_command``) the text decides,
-and only by two signs: most of them run a POSIX shell, where ``rmdir``, ``copy`` or ``set`` may stand for
-something else. What a text looks like is its author's choice, so such a text is read as a POSIX shell reads
-it too, and whatever either reading finds counts.
+A tool named after a shell of Windows runs that shell. Of a tool with a general name (``run_command``) the
+text decides, and only by two signs: most of them run a POSIX shell, where ``rmdir``, ``copy`` or ``set`` may
+stand for something else. What a text looks like is its author's choice, so such a text is read as a POSIX
+shell reads it too, and whatever either reading finds counts.
+
+Bash is what agents call their shell on Windows as well, whichever it is. A text that begins with a program
+only Windows has is read in both ways there, too.
 
 Source: ``spec/guardrail.md`` §6.2.
 """
@@ -45,7 +48,7 @@ def dialects_of(tool: str, text: str) -> tuple[str, ...]:
         text: The command line.
     """
     if tool in _POSIX_TOOLS:
-        return _POSIX
+        return _of_posix_tool(text)
     named = _NAMED.get(tool)
     if named is not None:
         return (named,)
@@ -54,6 +57,27 @@ def dialects_of(tool: str, text: str) -> tuple[str, ...]:
 
 
 _POSIX: Final = ("",)
+
+
+def _of_posix_tool(text: str) -> tuple[str, ...]:
+    found = _FIRST_WORD.match(text)
+    if found is None:
+        return _POSIX
+    word = found[1].lower()
+    if word.removesuffix(".exe") not in _FOREIGN and not word.endswith(".exe") and not _at_drive(text, found):
+        return _POSIX
+    text = text[:_LOOKED_AT]
+    inferred = _by_first_word(text)
+    if not inferred and "'" not in text:
+        # To cmd.exe, ``$`` and backslashes between double quotes stand for themselves.
+        differs = "$" in text or "\\" in text if word in _LAUNCHERS else word.endswith(".exe")
+        inferred = CMD if differs else ""
+    return ("", inferred) if inferred and _POSIX_ONLY.search(text) is None else _POSIX
+
+
+def _at_drive(text: str, found: re.Match[str]) -> bool:
+    """Whether the first word is the letter of a drive, before a path with backslashes."""
+    return text.startswith(":\\", found.end()) and found.end() - found.start(1) == 1
 
 
 def _inferred(text: str) -> str:
@@ -72,6 +96,8 @@ def _by_first_word(text: str) -> str:
     if word in ("$", "["):
         begins = _ASSIGNMENT if word == "$" else _STATIC
         return POWERSHELL if begins.match(text) is not None else ""
+    if _at_drive(text, found):
+        return CMD
     lowered = word.lower().removesuffix(".exe")
     if lowered in CMDLETS or _CMDLET_CASE.match(word) is not None:
         return POWERSHELL
@@ -94,5 +120,10 @@ def _by_first_word(text: str) -> str:
 
 
 _TELLING: Final = frozenset(ALIASES) | BUILTINS | NATIVE
+_LAUNCHERS: Final = frozenset({"powershell", "pwsh", "cmd", "powershell.exe", "pwsh.exe", "cmd.exe"})
+_FOREIGN: Final = frozenset(
+    {*NATIVE, *CMDLETS, "powershell", "pwsh", "cmd", "iex", "iwr", "irm", "copy", "xcopy", "attrib", "del"}
+)
+"""First words that no POSIX shell has a program for."""
 _SWITCHED: Final = frozenset({"del", "erase", "rd", "rmdir", "copy", "xcopy", "move", "dir"})
 """Builtins whose ``/q`` is no directory of a POSIX machine."""

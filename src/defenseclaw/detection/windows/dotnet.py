@@ -70,8 +70,13 @@ _STATIC: Final[dict[str, dict[str, _Words]]] = {
         **dict.fromkeys(("getfiles", "getdirectories", "enumeratefiles"), _first("Get-ChildItem")),
     },
     "diagnostics.process": {"start": _start},
+    "reflection.assembly": dict.fromkeys(
+        ("load", "loadfrom", "loadfile", "unsafeloadfrom"), _first("Load-Assembly")
+    ),
     "environment": {"getenvironmentvariables": lambda _: ("Get-ChildItem", "env:")},
 }  # fmt: skip
+REFLECTED: Final = frozenset({"gettype", "getfield", "getmethod", "getprocaddress"})
+"""Methods that get at what a class hides, by its name: of the scan for malware, to switch it off."""
 _COM: Final[dict[str, dict[str, _Words]]] = {
     "wscript.shell": {"run": _start, "exec": _start},
     "shell.application": {"shellexecute": _start},

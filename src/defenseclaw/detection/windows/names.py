@@ -283,6 +283,23 @@ NATIVE: Final = frozenset(
         "cscript",
         "wscript",
         "msiexec",
+        "cmstp",
+        "installutil",
+        "odbcconf",
+        "pcalua",
+        "regasm",
+        "regsvcs",
+        "mavinject",
+        "ntdsutil",
+        "fltmc",
+        "dnscmd",
+        "desktopimgdownldr",
+        "extrac32",
+        "hh",
+        "scriptrunner",
+        "rdrleakdiag",
+        "mpcmdrun",
+        "diskshadow",
     ]
 )
 """Programs that only Windows has."""

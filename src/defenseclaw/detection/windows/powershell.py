@@ -13,7 +13,7 @@ from defenseclaw.detection.shell.environment import OWN
 from defenseclaw.detection.shell.parameters import glob_matches
 from defenseclaw.detection.windows import values
 from defenseclaw.detection.windows.bounds import MAX_DEPTH, MAX_ITEMS, MAX_SOURCE, MAX_TEXT, MAX_TURNS
-from defenseclaw.detection.windows.dotnet import called, computed, made
+from defenseclaw.detection.windows.dotnet import REFLECTED, called, computed, made
 from defenseclaw.detection.windows.ledger import Draft, Ledger, Site
 from defenseclaw.detection.windows.names import (
     ALIASES,
@@ -588,6 +588,8 @@ class PowerShell:
             return self.command(data, arguments, site, None)
         if isinstance(data, Instance) and data.kind == "encoding" and name == "getstring" and plain:
             return Value(values.text_in(text_of(data.made_of[0]), plain[0]), origins)
+        if name in REFLECTED and any("amsi" in text_of(each).lower() for each in plain):
+            return self._does(("Disable-Amsi",), arguments, origins, site)
         if isinstance(data, Instance):
             does = called(data, name, plain)
             if does is not None:
