@@ -231,6 +231,9 @@ class _Builder:
         act = programs.describe(command.program, command.argv)
         if act.mounts:
             self._mounts[command.id] = act.mounts
+        elif self._mounts and command.parent in self._mounts:
+            # What a shell in a container runs sees what the container was given.
+            self._mounts[command.id] = self._mounts[command.parent]
         stdin = evaluation.stdin.get(command.id)
         # Most commands read nothing and run nothing: they are spared what looks at such.
         if act.traits or command.program == "curl":
@@ -309,7 +312,7 @@ class _Builder:
         for target, source in self._mounts.get(command.parent, ()):
             below = value.removeprefix(target.rstrip("/"))
             if below != value and below[:1] in ("", "/"):
-                return source.rstrip("/") + below, "host"
+                return source.rstrip("/") + below or "/", "host"
         return value, "container"
 
     def _path(self, command: int, access: str, value: str, cwd: str, where: str) -> PathFact:

@@ -186,8 +186,7 @@ def _cluster(act: Act) -> None:
         act.does("workload_exec", "execute")
     elif verb == "run":
         act.does("container_run")
-        if "privileged" in act.value("--overrides") or '"hostPID"' in act.value("--overrides"):
-            act.is_("privileged_container")
+        _overrides(act, act.value("--overrides"))
         if any(word.rpartition("/")[2].partition(":")[0] in MINERS for word in act.all("--image")):
             act.is_("image_miner", "miner")
     elif verb == "cp":
@@ -218,6 +217,26 @@ def _cluster(act: Act) -> None:
         act.emits.append("credential_store")
 
 
+def _overrides(act: Act, text: str) -> None:
+    if "privileged" in text or '"hostPID"' in text:
+        act.is_("privileged_container")
+    if re.search(r'"host(?:PID|IPC|Network)"\s{0,8}:\s{0,8}true', text) is not None:
+        act.is_("host_namespace")
+    if re.search(r'"hostPath"\s{0,8}:\s{0,8}\{[^{}]{0,256}?"path"\s{0,8}:\s{0,8}"/"', text) is not None:
+        act.is_("host_root_mount")
+
+
+def _system_container(act: Act) -> None:
+    """Describe lxc and incus: a container is given its devices and its rights one by one."""
+    words = [word.lower() for word in (*act.operands, *act.all("-c", "-d"))]
+    if words[:1] in (["init"], ["launch"], ["config"]):
+        act.does("container_run")
+    if "security.privileged=true" in words or words[-2:] == ["security.privileged", "true"]:
+        act.is_("privileged_container")
+    if any(word in ("source=/", "path=/,source=/") or word.endswith(",source=/") for word in words):
+        act.is_("host_root_mount")
+
+
 def _runtime_exec(act: Act) -> None:
     """Describe crictl, ctr and nerdctl-like tools that exec into workloads."""
     words = act.operands
@@ -229,6 +248,10 @@ def _runtime_exec(act: Act) -> None:
         act.does("container_run")
         if act.has("--privileged"):
             act.is_("privileged_container")
+        for _, source in _mounts(act):
+            act.touch("mount", [source])
+            if source.rstrip("/") == "":
+                act.is_("host_root_mount")
 
 
 def _nsenter(act: Act) -> None:
@@ -286,7 +309,13 @@ PROGRAMS: Final[dict[str, Program]] = {
         for name in ("kubectl", "oc", "k3s", "microk8s", "kubecolor")
     },
     "crictl": Program(grammar("-r= -i= -t -it"), _runtime_exec),
-    "ctr": Program(grammar("-n,--namespace= -a,--address= --exec-id= --privileged -t"), _runtime_exec),
+    "ctr": Program(
+        grammar("-n,--namespace= -a,--address= --exec-id= --privileged -t --mount= -v= --rm"), _runtime_exec
+    ),
+    **{
+        name: Program(grammar("-c,--config= -d,--device= -p,--profile= -n= -s="), _system_container)
+        for name in ("lxc", "incus")
+    },
     "nsenter": Program(
         grammar(
             "-t,--target= -m,--mount -u,--uts -i,--ipc -n,--net -p,--pid -U,--user -C,--cgroup "
