@@ -419,6 +419,9 @@ SYSTEM_FILES: Final[dict[str, _Classes]] = {
         "ssh_private_key",
         "/etc/ssh/ssh_host_rsa_key\n/etc/ssh/ssh_host_ed25519_key\n/etc/ssh/ssh_host_ecdsa_key",
     ),
+    **_each(
+        "service_secret", "/etc/krb5.keytab\n/etc/ipsec.secrets\n/etc/ppp/chap-secrets\n/etc/ppp/pap-secrets"
+    ),
     **_each("container_socket", "/run/docker.sock\n/var/run/docker.sock"),
 }
 
@@ -436,6 +439,11 @@ SYSTEM_PREFIXES: Final[dict[str, tuple[tuple[str, _Classes], ...]]] = {
         ("/etc/init.d/", frozenset({"autostart"})),
         ("/etc/rc", frozenset({"autostart"})),
         ("/etc/xdg/autostart/", frozenset({"autostart"})),
+        ("/etc/ssl/private/", frozenset({"service_secret"})),
+        ("/etc/pki/tls/private/", frozenset({"service_secret"})),
+        ("/etc/kubernetes/pki/", frozenset({"service_secret"})),
+        ("/etc/networkmanager/system-connections/", frozenset({"service_secret"})),
+        ("/etc/wpa_supplicant/", frozenset({"service_secret"})),
         ("/etc/update-motd.d/", frozenset({"autostart"})),
         ("/etc/udev/rules.d/", frozenset({"autostart"})),
     ),
@@ -450,6 +458,8 @@ SYSTEM_PREFIXES: Final[dict[str, tuple[tuple[str, _Classes], ...]]] = {
     "var": (
         ("/var/spool/cron", frozenset({"cron"})),
         ("/var/spool/at", frozenset({"cron"})),
+        ("/var/lib/kubelet/pki/", frozenset({"service_secret"})),
+        ("/var/lib/sss/secrets/", frozenset({"service_secret"})),
         ("/var/log", frozenset({"system_log"})),
         ("/var/run/utmp", frozenset({"system_log"})),
         ("/var/run/secrets/kubernetes.io/serviceaccount/", frozenset({"workload_token"})),
@@ -457,6 +467,7 @@ SYSTEM_PREFIXES: Final[dict[str, tuple[tuple[str, _Classes], ...]]] = {
         ("/var/run/secrets/azure/tokens/", frozenset({"workload_token"})),
         ("/var/run/secrets/tokens/", frozenset({"workload_token"})),
     ),
+    "tmp": (("/tmp/krb5cc_", frozenset({"service_secret"})),),  # noqa: S108 -- a name that is classified
     "library": (
         ("/library/launchagents", frozenset({"autostart"})),
         ("/library/startupitems/", frozenset({"autostart"})),

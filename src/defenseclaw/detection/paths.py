@@ -276,11 +276,14 @@ def _add_worth(out: set[str], path: str, base: str, *, cwd: str) -> None:
         out.add("project_core")
 
 
+_ALL_LOGS: Final = frozenset(
+    {"/var/log", "/var/log/*", "/var/log/*.log", "/var/log/**", "/var/log/**/*", "/var/log/**/*.log"}
+)
+
+
 def _is_core_log(path: str, parts: list[str]) -> bool:
     name = parts[-1].partition(".")[0] if parts[-1].endswith(".log") else parts[-1]
-    return (
-        name in names.CORE_LOGS or "journal" in parts or path in ("/var/log", "/var/log/*", "/var/log/*.log")
-    )
+    return name in names.CORE_LOGS or "journal" in parts or path in _ALL_LOGS
 
 
 def _add_device(out: set[str], device: str) -> None:
@@ -295,6 +298,8 @@ def _add_device(out: set[str], device: str) -> None:
         out.discard("system_file")
     else:
         out.add("device")
+        if device in ("mem", "kmem", "port", "oldmem"):
+            out.add("proc_memory")
         if device.startswith(names.BLOCK_DEVICES):
             out.add("block_device")
 

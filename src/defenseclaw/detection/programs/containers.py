@@ -58,9 +58,6 @@ _DANGEROUS_CAPS: Final = frozenset(
         "sys_module",
         "dac_read_search",
         "sys_rawio",
-        "cap_sys_admin",
-        "cap_sys_ptrace",
-        "cap_sys_module",
     }
 )
 _DESTROYS: Final = frozenset({"rm", "rmi", "prune", "down", "remove", "delete"})
@@ -127,7 +124,11 @@ def _run(act: Act, words: list[str]) -> None:
     act.does("container_run")
     if sub.has("--privileged") and sub.value("--privileged").lower() not in ("false", "0"):
         act.is_("privileged_container")
-    if any(value.lower().removeprefix("cap_") in _DANGEROUS_CAPS for value in sub.all("--cap-add")):
+    capabilities = {value.lower().removeprefix("cap_") for value in sub.all("--cap-add")}
+    if sub.value("--pid") != "host":
+        # To trace is to trace the container's own processes: every debugger in a container needs it.
+        capabilities.discard("sys_ptrace")
+    if not capabilities.isdisjoint(_DANGEROUS_CAPS):
         act.is_("dangerous_capability")
     if any(sub.value(name) == "host" for name in _HOST_NAMESPACES):
         act.is_("host_namespace")

@@ -283,6 +283,7 @@ def _truncate(act: Act) -> None:
 def _touch(act: Act) -> None:
     act.does("write")
     act.touch("write", act.operands)
+    act.touch("metadata", act.all("-r"))
 
 
 def _mkdir(act: Act) -> None:
@@ -373,6 +374,9 @@ def _split(act: Act) -> None:
     act.touch("read", act.operands[:1], "from")
     act.touch("write", act.operands[1:2], "to")
     act.stdin = "file"
+    for command in act.all("--filter"):
+        act.is_("shell_escape")
+        act.nested.append(command)
 
 
 def _sort(act: Act) -> None:
@@ -787,7 +791,7 @@ PROGRAMS: Final[dict[str, Program]] = {
     ),
     "ed": Program(grammar("-s -p="), _editor),
     "ex": Program(grammar("-c= -s"), _editor),
-    "split": Program(grammar("-b= -l= -n= -a= -d"), _split),
+    "split": Program(grammar("-b= -l= -n= -a= -d --filter="), _split),
     "csplit": Program(grammar("-f= -n="), _split),
     "sort": Program(grammar("-o,--output= -k= -t= -S= -T= -n -r -u"), _sort),
     "find": Program(

@@ -313,12 +313,17 @@ def _is_packaged(unit: str) -> bool:
     return name.partition("@")[0] in _PACKAGED
 
 
+_RUN_LEVEL_VERBS: Final = {"defaults": "enable", "on": "enable", "off": "disable"}
+
+
 def _service(act: Act) -> None:
     """Describe systemctl, service, rc-service, launchctl, sc."""
     words = [word.lower() for word in act.operands]
     verb, units = (words[0], act.operands[1:]) if words else ("", [])
     if act.program in ("service", "rc-service", "initctl") and len(words) > 1 and act.program != "initctl":
         verb, units = words[1], act.operands[:1]
+    if act.program in ("update-rc.d", "chkconfig") and len(words) > 1:
+        verb, units = _RUN_LEVEL_VERBS.get(words[1], words[1]), act.operands[:1]
     if verb in (
         "enable",
         "reenable",
@@ -632,9 +637,26 @@ def _ps(act: Act) -> None:
         act.does("environment_read")
 
 
+def _getent(act: Act) -> None:
+    act.does("list")
+    if act.operand(0) in ("shadow", "gshadow"):
+        act.touch("read", [f"/etc/{act.operand(0)}"], "stdout")
+
+
+def _date(act: Act) -> None:
+    _query(act)
+    # What is no date comes back in the complaint about it.
+    act.touch("read", act.all("-f"), "stdout")
+
+
 def _query(act: Act) -> None:
     act.does("list")
     act.emits.append("process")
+
+
+_DUMPS_MEMORY: Final = re.compile(
+    r"\s*(?:generate-core-file|gcore|dump\s+(?:binary\s+)?memory|process\s+save-core|memory\s+read\s+.*--outfile)"
+).match
 
 
 def _debugger(act: Act) -> None:
@@ -642,7 +664,11 @@ def _debugger(act: Act) -> None:
     if act.program == "gcore":
         act.does("read")
         act.touch("read", [f"/proc/{process}/mem" for process in act.operands])
-    for text in act.all("-ex", "--eval-command"):
+    for text in act.all("-ex", "-o"):
+        if _DUMPS_MEMORY(text) is not None and act.has("-p"):
+            act.does("read")
+            act.touch("read", [f"/proc/{act.value('-p')}/mem"])
+    for text in act.all("-ex"):
         match = re.match(r"\s*(?:shell|!)\s*(.+)", text)
         if match:
             act.is_("shell_escape")
@@ -836,6 +862,8 @@ PROGRAMS: Final[dict[str, Program]] = {
         name: Program(grammar("-o,--url= -u,--user= -p= -a= -t= --pool=", words=False), _miner)
         for name in MINERS
     },
+    "getent": Program(grammar("-s="), _getent),
+    "date": Program(grammar("-d,--date= -f,--file= -r,--reference= -s= -u"), _date),
     "printenv": Program(grammar("-0"), _printenv),
     "env": Program(
         grammar("-u,--unset= -C,--chdir= -S,--split-string= -i,--ignore-environment -0 -v", stop=True), _env
@@ -851,7 +879,6 @@ PROGRAMS: Final[dict[str, Program]] = {
             "id",
             "uname",
             "hostname",
-            "date",
             "uptime",
             "who",
             "w",
@@ -870,7 +897,12 @@ PROGRAMS: Final[dict[str, Program]] = {
     },
     **{
         name: Program(
-            grammar("-p= -ex= --eval-command= -x= -o= -e= -s=", words=name == "gdb", stop=True), _debugger
+            grammar(
+                "-p,--pid,--attach-pid= -ex,--eval-command= -x= -o,--one-line= -e= -s=",
+                words=name == "gdb",
+                stop=True,
+            ),
+            _debugger,
         )
         for name in ("gdb", "strace", "ltrace", "lldb", "gcore")
     },

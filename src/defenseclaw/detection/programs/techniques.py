@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
 from defenseclaw.detection.programs import proxies
-from defenseclaw.detection.programs.base import Act, Describe
+from defenseclaw.detection.programs.base import Act, Describe, is_url
 from defenseclaw.detection.programs.losses.calls import apply, calls, is_preview
 
 _DEFENDER: Final = re.compile(
     r"audit|apparmor|selinux|falcon|crowdstrike|osquery|wazuh|clam(?:av|d)|firewall|\bufw\b|\bpf(?:\b|_)|\bipfw\b|syslog"
     r"|journald|sysmon|fail2ban|carbon_?black|cbdaemon|littlesnitch|opendns|sentinel(?:one|d)|mdatp|sophos|defender"
-    r"|\beset|tripwire|\baide\b|snort|suricata|xprotect"
+    r"|\beset|tripwire|\baide\b|snort|suricata|xprotect|\bfalco\b|elastic-(?:agent|endpoint)|\btetragon\b"
+    r"|cylance|cbagentd|\bds_agent\b|taniumclient|\bxagt\b|\bsantad\b|\bossec|\bkesl\b|trellix|mcafee"
 )
 """Services that watch, filter or record."""
 _OFF_VALUE: Final = re.compile(r"=\"?(?:no|0|off|false)\"?$", re.IGNORECASE)
@@ -68,6 +70,51 @@ def _kill(act: Act) -> None:
         act.is_("firewall_off")
 
 
+_REMOVES: Final = frozenset({"remove", "purge", "erase", "autoremove", "uninstall"})
+
+
+def _removal(act: Act) -> None:
+    """Describe package managers that take away what guards the machine."""
+    removes = not _REMOVES.isdisjoint(act.operands[:2])
+    if act.program in ("dpkg", "rpm"):
+        removes = act.has("-r", "-P", "-e", "--remove", "--purge", "--erase")
+    if removes and any(_DEFENDER.search(word.lower()) for word in act.words[1:]):
+        act.does("delete")
+        act.is_("firewall_off")
+
+
+def _packages(act: Act) -> None:
+    _removal(act)
+    for setting in act.all("-o"):
+        name, _, command = setting.partition("=")
+        if name.lower().rstrip(":").endswith("-invoke"):
+            act.is_("shell_escape")
+            act.nested.append(command)
+
+
+def _registry_setting(act: Act) -> None:
+    """Describe package managers that are told where packages come from, from now on."""
+    if act.operand(0) == "config" and "set" in act.operands[1:3]:
+        for word in act.operands[2:5]:
+            address = word.partition("=")[2] or word
+            if is_url(address):
+                act.is_("package_url")
+                act.talk("download", address)
+
+
+def _tunnel_scripts(act: Act) -> None:
+    """Describe what openvpn runs when its connection comes up or goes down."""
+    for option, command in pairwise(act.words):
+        if option in ("--up", "--down", "--route-up", "--ipchange", "--tls-verify"):
+            act.is_("shell_escape")
+            act.nested.append(command)
+
+
+def _looks_for_guard(act: Act) -> None:
+    if any(_DEFENDER.search(word.lower()) for word in act.operands[:2]):
+        act.is_("guard_named")
+
+
 def _rc_setting(act: Act) -> None:
     """Describe sysrc of FreeBSD."""
     if any(_DEFENDER.search(word.lower()) and _OFF_VALUE.search(word) for word in act.operands):
@@ -92,6 +139,8 @@ def _find(act: Act) -> None:
 def _grep(act: Act) -> None:
     patterns = act.all("-e") or act.operands[:1]
     places = act.operands if act.has("-e") else act.operands[1:]
+    if not places and act.operands:
+        _looks_for_guard(act)
     deep = act.has("-r") or act.program in ("rg", "ag", "ack")
     if deep and any(map(_CREDENTIAL_TEXT.search, patterns)) and any(map(_BROAD.match, places)):
         act.is_("credential_hunt")
@@ -154,6 +203,16 @@ _OWN: Final[dict[str, Describe]] = {
         _service,
     ),
     **dict.fromkeys(("pkill", "killall"), _kill),
+    **dict.fromkeys(("pgrep", "pidof"), _looks_for_guard),
+    **dict.fromkeys(("apt", "apt-get", "aptitude"), _packages),
+    **dict.fromkeys(("npm", "pnpm", "yarn", "bun", "pip", "pip3"), _registry_setting),
+    "openvpn": _tunnel_scripts,
+    **dict.fromkeys(("yum", "dnf", "zypper", "rpm", "dpkg", "brew"), _removal),
+    "falconctl": _switch("unload", "uninstall", "-d"),
+    "sentinelctl": _switch("unload|disable|stop|uninstall"),
+    "elastic-agent": _switch("uninstall"),
+    **dict.fromkeys(("osqueryctl", "wazuh-control", "ossec-control"), _switch("stop")),
+    "aa-teardown": _switch(""),
     "sysrc": _rc_setting,
     "ufw": _switch("disable", "logging off", "reset"),
     "spctl": _switch("--master-disable", "--global-disable"),

@@ -112,6 +112,8 @@ _GRAMMARS: dict[str, _Grammar] = {
     "chrt": _Grammar(short="TPD", operands=1, only=_names("p pid m max")),
     "taskset": _Grammar(operands=1, only=_names("p pid")),
     "setsid": _Grammar(),
+    "setarch": _Grammar(operands=1),
+    **dict.fromkeys(("linux32", "linux64", "i386", "x86_64"), _Grammar()),
     "stdbuf": _Grammar(short="ioe", long=_names("input output error")),
     "unbuffer": _Grammar(),
     "caffeinate": _Grammar(short="tw"),
