@@ -62,6 +62,11 @@ from defenseclaw.detection.programs import TABLE, UNKNOWN_PROGRAM, describe, loo
         ("podman run --pid=host alpine", {"host_namespace"}),
         ("docker run -v /var/run/docker.sock:/s alpine", {"runtime_socket_mount"}),
         ("docker run --cap-add SYS_ADMIN alpine", {"dangerous_capability"}),
+        ("docker run --cap-add SYS_PTRACE alpine", set()),
+        ("docker run --pid=host --cap-add SYS_PTRACE alpine", {"dangerous_capability", "host_namespace"}),
+        ("lxc config device add c r disk source=/ path=/m", {"host_root_mount"}),
+        ("incus launch x c -c security.privileged=true", {"privileged_container"}),
+        ("ctr run --mount type=bind,src=/,dst=/h x y sh", {"host_root_mount"}),
         ("docker run xmrig/xmrig", {"image_miner", "miner"}),
         ("docker -H tcp://10.0.0.1:2375 exec web sh", {"remote_runtime"}),
         ("docker run --privileged=false -v ./x:/x alpine", set()),
@@ -391,3 +396,14 @@ def test_every_program_takes_any_words(program):
 
 def test_the_module_of_facts_knows_every_word():
     assert facts_of("ls").commands[0].operations <= terms.OPERATIONS.keys()
+
+
+def test_a_shell_in_a_container_sees_what_the_container_was_given():
+    command = "docker run -v /:/h alpine sh -c 'cd /tmp; cat /h/etc/shadow; chroot /h id'"
+    assert "etc_shadow" in classes_of(command, "read")
+    assert "root" in classes_of(command, "execute")
+
+
+def test_linux_beside_windows_runs_its_words():
+    assert "etc_shadow" in classes_of('wsl -u root bash -c "cat /etc/shadow"', "read")
+    assert command_of("wsl -d Ubuntu -- npm test", "npm").argv == ("npm", "test")
