@@ -422,6 +422,16 @@ SYSTEM_FILES: Final[dict[str, _Classes]] = {
     **_each(
         "service_secret", "/etc/krb5.keytab\n/etc/ipsec.secrets\n/etc/ppp/chap-secrets\n/etc/ppp/pap-secrets"
     ),
+    **_each(
+        "guard_file",
+        """/usr/sbin/auditd
+        /sbin/auditd
+        /usr/bin/osqueryd
+        /usr/bin/falco
+        /usr/sbin/clamd
+        /usr/sbin/rsyslogd
+        /sys/fs/selinux/enforce""",
+    ),
     **_each("container_socket", "/run/docker.sock\n/var/run/docker.sock"),
 }
 
@@ -439,6 +449,10 @@ SYSTEM_PREFIXES: Final[dict[str, tuple[tuple[str, _Classes], ...]]] = {
         ("/etc/init.d/", frozenset({"autostart"})),
         ("/etc/rc", frozenset({"autostart"})),
         ("/etc/xdg/autostart/", frozenset({"autostart"})),
+        *(
+            (f"/etc/{name}", frozenset({"guard_file"}))
+            for name in ("audit/", "selinux/", "apparmor.d/", "falco/", "osquery/")
+        ),
         ("/etc/ssl/private/", frozenset({"service_secret"})),
         ("/etc/pki/tls/private/", frozenset({"service_secret"})),
         ("/etc/kubernetes/pki/", frozenset({"service_secret"})),
@@ -458,6 +472,7 @@ SYSTEM_PREFIXES: Final[dict[str, tuple[tuple[str, _Classes], ...]]] = {
     "var": (
         ("/var/spool/cron", frozenset({"cron"})),
         ("/var/spool/at", frozenset({"cron"})),
+        ("/var/ossec", frozenset({"guard_file"})),
         ("/var/lib/kubelet/pki/", frozenset({"service_secret"})),
         ("/var/lib/sss/secrets/", frozenset({"service_secret"})),
         ("/var/log", frozenset({"system_log"})),
@@ -466,6 +481,10 @@ SYSTEM_PREFIXES: Final[dict[str, tuple[tuple[str, _Classes], ...]]] = {
         ("/var/run/secrets/eks.amazonaws.com/serviceaccount/", frozenset({"workload_token"})),
         ("/var/run/secrets/azure/tokens/", frozenset({"workload_token"})),
         ("/var/run/secrets/tokens/", frozenset({"workload_token"})),
+    ),
+    "opt": tuple(
+        (f"/opt/{name}", frozenset({"guard_file"}))
+        for name in ("crowdstrike", "sentinelone", "osquery", "carbonblack")
     ),
     "tmp": (("/tmp/krb5cc_", frozenset({"service_secret"})),),  # noqa: S108 -- a name that is classified
     "library": (
@@ -484,6 +503,7 @@ SOCKET_SUFFIXES: Final = ("docker.sock", "containerd.sock", "crio.sock", "podman
 NAMES: Final[dict[str, _Classes]] = {
     **_each("key_file", "id_rsa\nid_ed25519\nid_ecdsa\nid_dsa\nid_ecdsa_sk\nid_ed25519_sk"),
     **_each("wallet", "wallet.dat\n.agent-private-key-secure"),
+    **_each("kernel_setting", "release_agent"),
     **_each("git_credentials", ".git-credentials"),
     **_each("cloud_credentials", "application_default_credentials.json"),
     **_each(

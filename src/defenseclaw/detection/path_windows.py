@@ -65,6 +65,9 @@ _HIVE: Final = re.compile(
 )
 _VAULT: Final = re.compile(r"/microsoft/(?:credentials|vault)(?:/|\Z)")
 _DPAPI: Final = re.compile(r"/microsoft/protect(?:/|\Z)")
+_SYSTEM_FILE: Final = re.compile(
+    r"/windows/(?:(?:system32|syswow64)/(?:[^/]+\.(?:exe|dll|sys|msc|cpl|ocx)\Z|drivers/)|[^/]+\.(?:exe|dll)\Z)"
+).match
 _STARTUP: Final = "/start menu/programs/startup"
 
 
@@ -113,6 +116,8 @@ def add_classes(out: set[str], path: str) -> None:
         out.add("autostart")
     if path[1:2] != ":":
         return
+    if _SYSTEM_FILE(path, 2) is not None:
+        out.add("windows_file")
     if _HIVE.search(path) is not None:
         out.add("windows_hive")
     if path[2:] == "/programdata/ssh/administrators_authorized_keys":

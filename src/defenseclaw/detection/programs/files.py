@@ -283,7 +283,9 @@ def _truncate(act: Act) -> None:
 def _touch(act: Act) -> None:
     act.does("write")
     act.touch("write", act.operands)
-    act.touch("metadata", act.all("-r"))
+    if act.has("-t", "-d", "-r"):
+        act.is_("time_set")
+        act.touch("metadata", act.all("-r"))
 
 
 def _mkdir(act: Act) -> None:

@@ -85,9 +85,10 @@ def _removal(act: Act) -> None:
 
 def _packages(act: Act) -> None:
     _removal(act)
-    for setting in act.all("-o"):
-        name, _, command = setting.partition("=")
-        if name.lower().rstrip(":").endswith("-invoke"):
+    for word in act.words:
+        # A setting of its own or glued to its option.
+        name, equals, command = word.partition("=")
+        if equals and name.lower().rstrip(":").endswith("-invoke"):
             act.is_("shell_escape")
             act.nested.append(command)
 
