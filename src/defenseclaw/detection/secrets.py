@@ -74,11 +74,11 @@ _TEMPLATE = re.compile(
 _RARE_LETTERS = frozenset("jqxzkvw")
 
 _PREFIX = re.compile(
-    r"(?:sk-ant-(?:api|admin|oat|ort|sid)?\d{0,2}-?|sk-(?:proj|svcacct|admin|or-v1|None)-|sk-|[sr]k_(?:live"
-    r"|test)_"
+    r"(?:sk-ant-(?:api|admin|oat|ort|sid)?\d{0,2}-?|sk-(?:proj|svcacct|admin|or-v1|None)-|sk-|[sr]k_(?:org_)?"
+    r"(?:live|test|prod)_"
     r"|gh[pousr]_|github_pat_|gl[a-z]{2,9}-(?:t\d-)?|GR1348941|AIza|GOCSPX-|ya29\."
     r"|xox[a-z](?:\.xox[a-z])?-|xapp-\d-|npm_|pypi-(?:AgEIcHlwaS5vcmc|AgENdGVzdC5weXBpLm9yZw)?|SG\.|SK"
-    r"|A(?:KIA|GPA|IDA|ROA|IPA|NPA|NVA|SIA))"
+    r"|A(?:KIA|GPA|IDA|ROA|IPA|NPA|NVA|SIA|BIA|CCA))"
 )
 """What a vendor puts in front of the random part."""
 
