@@ -142,6 +142,7 @@ _SAMPLE_WORDS: Final = (
 _SAMPLE_WORD: Final = re.compile("|".join(sorted(set(_SAMPLE_WORDS.split()), key=len, reverse=True)))
 _LEET: Final = str.maketrans("@4301$5!7", "aaeoissit")
 _MARKS: Final = "!?.*#$_-"
+_NO_MARKS: Final = str.maketrans("", "", "!?.*#_-()")
 _MAX_FREE_DIGITS: Final = 4
 _CHUNKS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _LONGEST_WORD: Final = 16
@@ -157,7 +158,8 @@ def is_throwaway(value: str) -> bool:
     text = unquote(value).lower()
     if any(len(run) > _MAX_FREE_DIGITS and not _counts(run) for run in re.findall(r"\d+", text)):
         return False
-    readings = (text, text.rstrip(_MARKS).translate(_LEET), _encoded_words(value))
+    bare = text.translate(_NO_MARKS)
+    readings = (text, text.rstrip(_MARKS).translate(_LEET), bare.translate(_LEET), _encoded_words(value))
     return any(_is_made_of_samples(each) for each in readings)
 
 
@@ -288,9 +290,26 @@ def _aws_secret(match: str, text: str, start: int, end: int) -> bool:
     return is_whole and _assigned(match, text, start, end)
 
 
-def _vendor_token(match: str, _text: str, _start: int, _end: int) -> bool:
+_BASE64_RUN: Final = re.compile(r"[A-Za-z0-9+/]*")
+_MIN_BASE64_BESIDE: Final = 8
+
+
+def _vendor_token(match: str, text: str, start: int, end: int) -> bool:
     # Many zero bits are an image or a program in base64, of which the token is a stretch.
-    return is_random(match, bits=3.0) and match.count("A") * 4 <= len(match) + 12
+    if not is_random(match, bits=3.0) or match.count("A") * 4 > len(match) + 12:
+        return False
+    is_end_of_name = (
+        text[max(0, start - 1) : start] in (".", "-") and text[max(0, start - 2) : start][:1].isalnum()
+    )
+    return not (is_end_of_name or (match.isalnum() and _is_within_base64(text, start, end)))
+
+
+def _is_within_base64(text: str, start: int, end: int) -> bool:
+    """Whether what stands right before or behind a stretch of letters and digits is more base64."""
+    before = _BASE64_RUN.match(text[max(0, start - _LONG) : start][::-1])
+    behind = _BASE64_RUN.match(text, end, end + _LONG)
+    sides = [found[0] for found in (before, behind) if found is not None]
+    return any(len(side) >= _MIN_BASE64_BESIDE and side[0] in "+/" and not is_phrase(side) for side in sides)
 
 
 _BETWEEN_NAME_AND_VALUE = " \t\r\n\"'`=:!>([]@\\"
@@ -311,9 +330,18 @@ _NAMES_SOMETHING_ELSE = frozenset((
     "endpoint", "selector", "header", "param", "scope", "schema", "error", "column", "index", "enum",
     "const", "code", "strategy", "handler", "provider", "location", "source", "algorithm", "encoding",
     "mode", "kind", "property", "option", "alias", "rotation", "store",
+    "address", "addresses", "mint", "contract", "program", "symbol", "owner",
 ))  # fmt: skip
 """Last words of names that hold a word like *token* and yet no secret: ``token_type``, ``secretArn``."""
 _PUBLIC_NAMES = ("publickey", "publickeytoken")
+_TOKENS_OF_PLACE = frozenset((
+    "page", "pages", "next", "continuation", "cursor", "pagination", "paging", "sync", "delta", "resume",
+    "skip", "csrf", "xsrf", "nonce", "cancel", "cancellation", "authenticity", "antiforgery",
+    "csrfmiddlewaretoken", "csrftoken",
+))  # fmt: skip
+"""Words of names of tokens that say where a list goes on or which form was shown, and open nothing."""
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
+"""Of an account or contract on a chain: everybody sees it."""
 _PASSWORD_NAME = re.compile(r"(?i)pass|pwd")
 _KEY_NAME = re.compile(r"(?i)token|key|secret|cred")
 _MIN_KEY_CHARS = 16
@@ -321,7 +349,7 @@ _MIN_KEY_CHARS = 16
 _MAX_LITERAL_CHARS = 200
 """A bound in the pattern instead would cost the automaton one state for each character."""
 _UUID = re.compile(r"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_KEBAB = re.compile(r"[a-z]+[0-9]*(?:-[a-z0-9]+)+")
+_KEBAB = re.compile(r"[a-z]+[0-9]*(?:-[a-z0-9]+)+|[a-z]+[0-9]{0,4}(?:_(?:[a-z]+[0-9]{0,2}|[0-9]{1,4}))+")
 _OF_A_VENDOR = re.compile(
     rf"(?!SK){_PREFIX.pattern}|hf_|gsk_|xai-|pplx-|dapi|do[opr]_v1_|shp(?:at|ca|pa|ss)_|sq0[a-z]{{3}}-|EAAA"
     rf"|ntn_"
@@ -347,16 +375,14 @@ def _assigned_literal(match: str, text: str, start: int, _end: int) -> bool:
     if len(match) > _MAX_LITERAL_CHARS:
         return False
     before = text[max(0, start - 96) : start]
-    backwards = before.rstrip(_BETWEEN_NAME_AND_VALUE)[::-1]
-    name = _NAME.match(backwards)
-    named = name[0][::-1] if name else ""
+    named = _last_word(before.rstrip(_BETWEEN_NAME_AND_VALUE))
     if _is_name_of_something_else(named) or is_template(match) or _LOCATOR.match(match):
         return False
     is_quoted = before[-1:] in ("'", '"', "`")
     match = match if is_quoted else match.partition("&")[0]
     if match.endswith(_CUT_SHORT) or (not is_quoted and _is_code(match)) or _repeats(match):
         return False
-    if _OF_A_VENDOR.match(match):
+    if _OF_A_VENDOR.match(match) or _ADDRESS.fullmatch(match):
         return False
     if _PASSWORD_NAME.search(named):
         return _is_password(match)
@@ -372,6 +398,92 @@ def _assigned_random(match: str, text: str, start: int, end: int) -> bool:
     if len(match) < _STRONG_CHARS:
         return False
     return len(_symbols(match)) >= _MANY_SYMBOLS or (entropy(match) >= 3.5 and not is_phrase(match))
+
+
+_NAMED_CHARS: Final = 112
+"""Characters before a value in which its name, and what stands between the two, may be."""
+_PLAIN_NAME: Final = re.compile(
+    r"(?i)pass(?:word|wd|phrase)|pwd|secrete?s?|tokens?|credentials?|creds"
+    r"|(?:api|private|secret|access|auth|client)[_. -]?keys?"
+)
+_NAME_OF_KEY: Final = re.compile(
+    r"(?i)(?:session|sign(?:ing|ature)|(?:en|de)cryption|crypto|cipher|hmac|aes|jwt|cookie|master|admin"
+    r"|app(?:lication)?|service|account|storage|shared|db|database|consumer|subscription|license|deploy"
+    r"|webhook|server|function)[_. -]?keys?"
+)
+_OPENED: Final = r"\\?[brfuBRFUL@]{0,2}\\?[\"'`]{1,3}"
+_ASSIGNED: Final = re.compile(
+    rf"[\"'`)\]]{{0,3}}\s{{0,4}}(?:[:=]{{1,3}}>?|,)\s{{0,4}}(?:{_OPENED})?(?:base64:)?"
+)
+"""Between the name of a key and the key."""
+_BESIDE: Final = re.compile(
+    # the next argument, or the other half of a pair
+    rf"[\"'`]\s{{0,8}},\s{{0,8}}{_OPENED}"
+    # with a type
+    rf"|(?:\??\s?:\s?|\s)&?(?:'static\s)?[A-Za-z]\w{{0,20}}(?:[<\[]\w{{1,20}}[>\]])?\??\s?=\s?{_OPENED}"
+    # if there is none yet
+    rf"|[\"'`)\]]{{0,3}}\s{{0,4}}(?:[?.|+:]{{1,2}}=|\?\?|\|\||or)\s{{0,4}}(?:{_OPENED})?"
+    # bytes, brackets, several lines
+    rf"|[\"'`)\]]{{0,3}}\s?[:=]{{1,2}}>?\s?(?:[\[({{]|\\)?\s{{0,40}}{_OPENED}"
+    r"|[\"']?:\s?[|>][-+]?\s{1,40}|:\s{1,40}-\s{1,4}[\"']?"
+    # an element, an attribute, a pair of name and value
+    r"|[\"']?\s?>\s{0,40}|</key>\s{0,40}<string>\s{0,4}"
+    r"|\\?[\"'`]?\s{0,4},?\s{0,40}\\?[\"'`]?(?:(?i:value)|default)\\?[\"'`]?\s?[:=]\s?\\?[\"'`]?"
+    r"|\"\s?\{\s{1,8}default\s{1,8}=\s{1,8}\""
+    # a sentence, a table
+    r"|(?:\*\*:?|:\*\*|\s(?:is|was):?|\s?(?:->|=>|→|\|))\s{1,4}[\"'`]?"
+)
+_AFTER_MARK: Final = re.compile(r"(?:--[\w-]{0,40}|\b(?i:env|arg|setenv|set -[a-z]{1,3})\s{1,4}\w{0,40})\Z")
+"""What makes the word behind a name its value: ``--token``, ``ENV``."""
+_AFTER_DOLLAR: Final = re.compile(r"\$\{[\w.]{0,40}\Z")
+
+
+_PUBLIC_KEY: Final = re.compile(r"AAAA[BCE][23][Nn]z|MI[GIH]")
+"""How the base64 of a public key or certificate begins."""
+_PROJECT_NUMBER: Final = re.compile(r"@[\w.:-]{1,100}/\d")
+"""Behind the key in the address that errors are reported to, which every browser is told."""
+
+
+def _named_secret(match: str, text: str, start: int, end: int) -> bool:
+    """Whether a random value stands where the value of a name like *token* stands, but for ``token = …``."""
+    before = text[max(0, start - _NAMED_CHARS) : start]
+    if before.endswith("://"):
+        return not _PROJECT_NUMBER.match(text, end) and _is_random_value(match, is_quoted=False)
+    plain, key = _last_place(_PLAIN_NAME, before), _last_place(_NAME_OF_KEY, before)
+    name, gap = before[: max(plain, key, 0)], before[max(plain, key, 0) :]
+    if not name or _is_name_of_something_else(_last_word(name)):
+        return False
+    is_beside = _stands_beside(name, gap) or (key > plain and _ASSIGNED.fullmatch(gap) is not None)
+    return is_beside and _is_random_value(match, is_quoted=before[-1:] in ("'", '"', "`"))
+
+
+def _last_place(pattern: re.Pattern[str], text: str) -> int:
+    """Return where the last match ends; -1 without one."""
+    return max((found.end() for found in pattern.finditer(text)), default=-1)
+
+
+def _last_word(text: str) -> str:
+    found = _NAME.match(text[::-1])
+    return found[0][::-1] if found else ""
+
+
+def _stands_beside(name: str, gap: str) -> bool:
+    if _BESIDE.fullmatch(gap):
+        return True
+    if not gap.strip(" \t\"'"):
+        return _AFTER_MARK.search(name) is not None
+    return gap in (":", ":-") and _AFTER_DOLLAR.search(name) is not None
+
+
+def _is_random_value(value: str, *, is_quoted: bool) -> bool:
+    if len(value) > _MAX_LITERAL_CHARS or _OF_A_VENDOR.match(value) or _LOCATOR.match(value):
+        return False
+    if _ADDRESS.fullmatch(value):
+        return False
+    if (not is_quoted and _is_code(value)) or value.endswith(_CUT_SHORT) or _repeats(value):
+        return False
+    least = 3.0 if _HEX.fullmatch(value) else 3.5
+    return _is_key(value, "") and entropy(value) >= least and not _PUBLIC_KEY.match(value)
 
 
 def _is_password(value: str) -> bool:
@@ -399,11 +511,13 @@ def _repeats(value: str) -> bool:
 
 
 def _is_name_of_something_else(name: str) -> bool:
-    last = _WORDS_OF_NAME.split(name)[-1].lower()
+    words = _WORDS_OF_NAME.split(name)
+    last = words[-1].lower()
     return (
         last in _NAMES_SOMETHING_ELSE
         or last.removesuffix("s") in _NAMES_SOMETHING_ELSE
         or compact(name).endswith(_PUBLIC_NAMES)
+        or ("token" in last and any(word.lower() in _TOKENS_OF_PLACE for word in words))
     )
 
 
@@ -425,7 +539,19 @@ def _is_chosen_by_chance(value: str) -> bool:
     cases = any(map(str.islower, value)) + any(map(str.isupper, value))
     if not cases or is_wordlike(value) or entropy(compact(value)) < 2.5:
         return False
-    return cases + (digits > 0) + (symbols > 0) >= 3 or digits >= 3
+    return cases + (digits > 0) + (symbols > 0) >= 3 or digits >= 3 or _is_scattered(value)
+
+
+_MIN_SCATTERED: Final = 16
+_LETTERS_OF_WORD: Final = 3
+"""Letters that a part of a name has on average, at least."""
+
+
+def _is_scattered(value: str) -> bool:
+    """Whether capitals stand in ``value`` where no name has them."""
+    if len(value) < _MIN_SCATTERED or value.islower() or value.isupper():
+        return False
+    return len(_CHUNKS.findall(value)) * _LETTERS_OF_WORD > len(value) and not is_phrase(value)
 
 
 def _sendgrid(match: str, _text: str, _start: int, _end: int) -> bool:
@@ -448,9 +574,16 @@ def _url_secret(match: str, _text: str, _start: int, _end: int) -> bool:
 def _header_token(match: str, text: str, start: int, _end: int) -> bool:
     if is_template(match):
         return False
-    if text[max(0, start - 8) : start].rstrip().lower().endswith("basic"):
+    before = text[max(0, start - 16) : start].rstrip().lower()
+    if before.endswith("basic") or _REGISTRY_ACCOUNT.search(before):
         return not is_placeholder(match) and _is_basic_credentials(match)
+    if _is_sample_jwt(match):
+        return False
     return _mixes_classes(match) and is_random(match) and not is_throwaway(match) and not is_phrase(match)
+
+
+_REGISTRY_ACCOUNT: Final = re.compile(r"\"auth\"\s{0,4}:\s{0,4}\"\Z")
+"""What stands before an account in the settings of container clients."""
 
 
 def _is_basic_credentials(match: str) -> bool:
@@ -491,7 +624,7 @@ def _connection_password(match: str, text: str, start: int, end: int) -> bool:
     host = found[1].lower() if found else ""
     if found is None or host in _STAND_IN_HOSTS or is_template(match):
         return False
-    account = text[max(0, end - len(_DEMONSTRATION_ACCOUNT)) : end]
+    account = text[max(0, end - len(_DEMONSTRATION_ACCOUNT)) : end].replace("/", ":")
     user = _USER.search(text[max(0, start - 65) : start])
     named = unquote(user[1]) if user else ""
     if account == _DEMONSTRATION_ACCOUNT or (_SLOTS.fullmatch(named) and _SLOTS.fullmatch(match)):
@@ -512,8 +645,19 @@ def _jwt(match: str, _text: str, _start: int, _end: int) -> bool:
     header, claims = ([_json_part(part) for part in match.split(".", 2)[:2]] + [None])[:2]
     if not isinstance(header, dict) or not isinstance(claims, dict) or not _names_algorithm(header):
         return False
-    values = [value for value in claims.values() if isinstance(value, str)]
-    return not any(_SAMPLE_CLAIM.search(value) for value in values)
+    return not _are_sample_claims(claims)
+
+
+def _is_sample_jwt(token: str) -> bool:
+    """Whether ``token`` is a signed token of a manual."""
+    if not token.startswith("eyJ") or token.count(".") != 2:
+        return False
+    claims = _json_part(token.split(".", 2)[1])
+    return isinstance(claims, dict) and _are_sample_claims(claims)
+
+
+def _are_sample_claims(claims: Mapping[str, object]) -> bool:
+    return any(_SAMPLE_CLAIM.search(value) for value in claims.values() if isinstance(value, str))
 
 
 def _names_algorithm(header: object) -> bool:
@@ -681,6 +825,7 @@ VALIDATORS: Final[Mapping[str, Validator]] = {
     "assigned-secret": _assigned,
     "assigned-literal": _assigned_literal,
     "assigned-random": _assigned_random,
+    "named-secret": _named_secret,
     "aws-secret": _aws_secret,
     "vendor-token": _vendor_token,
     "sendgrid": _sendgrid,
