@@ -204,6 +204,12 @@ def test_a_weak_password_of_another_host_is_real(password: str, before: str, aft
         ('"token": "', "short1A", False),
         ('"secret_id": "', "k3Jq8ZrT5vXw2LmN", False),
         ("token = ", "tokens[0].strip(x1)", False),
+        ("token = ", "newSession(user,scope)9x", False),
+        ("privateKey: ", "testEd25519PrivateKey", False),
+        ('next_page_token: "', "k3Jq8ZrT5vXw2LmN", False),
+        ('csrfToken = "', "k3Jq8ZrT5vXw2LmN", False),
+        ("token: ", "0x32b8ec79bc33c48b2a4aeb4efcb16816aece5571", False),
+        ('"token": "', "qGkzTfXbWvNcRmJyHdLs", True),
         ("api_key = ", "3f2504e0-4f89-11d3-9a0c-0305e82c3301", True),
         ("session_token = ", "3f2504e0-4f89-11d3-9a0c-0305e82c3301", False),
         ("secret: ", "prod-eu-west-1-signing", False),
@@ -212,6 +218,68 @@ def test_a_weak_password_of_another_host_is_real(password: str, before: str, aft
 )
 def test_what_counts_as_a_literal_secret(before: str, value: str, want: bool):
     assert accepts("assigned-literal", value, before, before[-1]) is want
+
+
+@pytest.mark.parametrize(
+    ("before", "want"),
+    [
+        ('put("acme.token", "', True),
+        ("acme_token: Optional[str] = '", True),
+        ('token = env.get("x") or "', False),
+        ('get("ACME_TOKEN") ?? "', True),
+        ("<acmeToken>\n    ", True),
+        ('{"name": "ACME_SECRET", "value": "', True),
+        ("tool --token ", True),
+        ("ENV ACME_TOKEN ", True),
+        ("the token ", False),
+        ("the token is ", True),
+        ("| Token | ", True),
+        ("APP_KEY=base64:", True),
+        ("cache_key=", False),
+        # another rule's
+        ('token = "', False),
+        # which list goes on where, what kind of token
+        ('put("nextPageToken", "', False),
+        ('put("token_type", "', False),
+        ("https://", True),
+    ],
+)
+def test_a_value_stands_beside_its_name(before: str, want: bool):
+    assert accepts("named-secret", expand("4k{{alnum:30}}"), before, "\n") is want
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["integrationTestTokenNumber2", "the_token_of_the_test_suite_2024",
+     "3f2504e0-4f89-11d3-9a0c-0305e82c3301", "AAAAC3NzaC1lZDI1NTE5kXq7RmT2vLw9ZbYc4NfH8sGd"],
+)  # fmt: skip
+def test_what_stands_beside_a_name_may_be_no_secret(value: str):
+    assert not accepts("named-secret", value, 'put("acme.token", "', '"')
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "want"),
+    [
+        ("key: ", "", True),
+        ("https://api.acme.io/keys/", "/use", True),
+        ("6wqX6fNUXArYqRvfQ+", "GqQ/RiRyqAFRQshGPW", False),
+        ("favicon.", ".png", False),
+        ("request-", "", False),
+    ],
+)
+def test_a_vendor_token_stands_for_itself(before: str, after: str, want: bool):
+    assert accepts("vendor-token", expand("fc{{alnum:40}}"), before, after) is want
+
+
+def test_the_token_of_every_manual_is_none_in_a_header_either():
+    assert not accepts("header-token", jwt('{"alg":"HS256"}', '{"name":"John Doe"}'), "Bearer ")
+
+
+def test_an_account_of_a_container_registry_is_decoded():
+    pair = base64.b64encode(b"ci:k9!fj2Lq").decode()
+
+    assert accepts("header-token", pair, '{"auth": "', '"}')
+    assert not accepts("header-token", "requiredForAllRoutes", '{"auth": "', '"}')
 
 
 def test_basic_credentials_are_decoded():
@@ -245,6 +313,16 @@ def test_complete_keys_are_keys_however_their_lines_are_written(kind: str):
     assert is_private_key("\\\\n".join(lines))
     assert is_private_key("\n    ".join(lines))
     assert is_private_key('\\n" +\n  "'.join(lines))
+    assert is_private_key("'.\n'".join(lines))
+
+
+@pytest.mark.parametrize("margin", ["{:6}\t", "{:>5}→", "keys/id_x.pem:{}:", "{} | ", "+"])
+@pytest.mark.parametrize("kind", ["RSA", "EC", "OPENSSH"])
+def test_a_key_is_a_key_behind_the_margin_of_a_tool(kind: str, margin: str):
+    lines = expand("{{pem:" + kind + "}}").splitlines()
+    shown = "\n".join(margin.format(number) + line for number, line in enumerate(lines, 1))
+
+    assert is_private_key(shown[shown.index("-----BEGIN") :])
 
 
 def test_a_key_under_legacy_encryption_is_a_key():

@@ -137,6 +137,7 @@ _SAMPLE_WORDS: Final = (
     " qwerty asdfgh asdf zxcvbn letmein welcome signup login horse battery staple hunter alice bob charlie"
     " eve"
     " john jane doe acme here value string text email name account your this that very not the for and with"
+    " many characters character chars letters least must"
     " super safe safest real mine my me is it no of to at on in an a b c x"
 )
 _SAMPLE_WORD: Final = re.compile("|".join(sorted(set(_SAMPLE_WORDS.split()), key=len, reverse=True)))
@@ -309,7 +310,12 @@ def _is_within_base64(text: str, start: int, end: int) -> bool:
     before = _BASE64_RUN.match(text[max(0, start - _LONG) : start][::-1])
     behind = _BASE64_RUN.match(text, end, end + _LONG)
     sides = [found[0] for found in (before, behind) if found is not None]
-    return any(len(side) >= _MIN_BASE64_BESIDE and side[0] in "+/" and not is_phrase(side) for side in sides)
+    return any(side[:1] in ("+", "/") and _reads_as_base64(side) for side in sides)
+
+
+def _reads_as_base64(run: str) -> bool:
+    upper, lower = sum(map(str.isupper, run)), sum(map(str.islower, run))
+    return len(run) >= _MIN_BASE64_BESIDE and upper >= 2 and lower >= 2
 
 
 _BETWEEN_NAME_AND_VALUE = " \t\r\n\"'`=:!>([]@\\"
@@ -379,7 +385,7 @@ def _assigned_literal(match: str, text: str, start: int, _end: int) -> bool:
     if _is_name_of_something_else(named) or is_template(match) or _LOCATOR.match(match):
         return False
     is_quoted = before[-1:] in ("'", '"', "`")
-    match = match if is_quoted else match.partition("&")[0]
+    match = unquote(match if is_quoted else match.partition("&")[0])
     if match.endswith(_CUT_SHORT) or (not is_quoted and _is_code(match)) or _repeats(match):
         return False
     if _OF_A_VENDOR.match(match) or _ADDRESS.fullmatch(match):
@@ -403,17 +409,17 @@ def _assigned_random(match: str, text: str, start: int, end: int) -> bool:
 _NAMED_CHARS: Final = 112
 """Characters before a value in which its name, and what stands between the two, may be."""
 _PLAIN_NAME: Final = re.compile(
-    r"(?i)pass(?:word|wd|phrase)|pwd|secrete?s?|tokens?|credentials?|creds"
+    r"(?i)pass(?:word|wd|phrase)|pwd|secrete?s?|tokens?|credentials?"
     r"|(?:api|private|secret|access|auth|client)[_. -]?keys?"
 )
 _NAME_OF_KEY: Final = re.compile(
     r"(?i)(?:session|sign(?:ing|ature)|(?:en|de)cryption|crypto|cipher|hmac|aes|jwt|cookie|master|admin"
     r"|app(?:lication)?|service|account|storage|shared|db|database|consumer|subscription|license|deploy"
-    r"|webhook|server|function)[_. -]?keys?"
+    r"|webhook|server|function)[_. -]?keys?|creds"
 )
 _OPENED: Final = r"\\?[brfuBRFUL@]{0,2}\\?[\"'`]{1,3}"
 _ASSIGNED: Final = re.compile(
-    rf"[\"'`)\]]{{0,3}}\s{{0,4}}(?:[:=]{{1,3}}>?|,)\s{{0,4}}(?:{_OPENED})?(?:base64:)?"
+    rf"[\"'`)\]]{{0,3}}\s{{0,4}}(?:[:=]{{1,3}}>?|(?<=[\"'`]),)\s{{0,4}}(?:{_OPENED})?(?:base64:)?"
 )
 """Between the name of a key and the key."""
 _BESIDE: Final = re.compile(
@@ -424,7 +430,7 @@ _BESIDE: Final = re.compile(
     # if there is none yet
     rf"|[\"'`)\]]{{0,3}}\s{{0,4}}(?:[?.|+:]{{1,2}}=|\?\?|\|\||or)\s{{0,4}}(?:{_OPENED})?"
     # bytes, brackets, several lines
-    rf"|[\"'`)\]]{{0,3}}\s?[:=]{{1,2}}>?\s?(?:[\[({{]|\\)?\s{{0,40}}{_OPENED}"
+    rf"|[\"'`)\]]{{0,3}}\s?[:=]{{1,2}}>?\s?(?:(?:[\[({{]|\\?\n)\s{{0,40}}{_OPENED}|[brfuL]{{1,2}}[\"'`]|[\"'`]{{3}})"
     r"|[\"']?:\s?[|>][-+]?\s{1,40}|:\s{1,40}-\s{1,4}[\"']?"
     # an element, an attribute, a pair of name and value
     r"|[\"']?\s?>\s{0,40}|</key>\s{0,40}<string>\s{0,4}"
@@ -521,7 +527,16 @@ def _is_name_of_something_else(name: str) -> bool:
     )
 
 
+_STATEMENT: Final = re.compile(
+    r"\w\([\w,.]*\)|^\[\]\w|=>|&&|\|\|"
+    r"|^[A-Za-z_]\w*(?:Key|Token|Secret|Password|_key|_token|_secret|_password)s?$"
+)
+"""Calls, lists, operators, and names of other secrets."""
+
+
 def _is_code(value: str) -> bool:
+    if _STATEMENT.search(value):
+        return True
     return _CODE.search(value) is not None and (value.endswith(";") or len(_symbols(value)) < 5)
 
 
@@ -577,7 +592,7 @@ def _header_token(match: str, text: str, start: int, _end: int) -> bool:
     before = text[max(0, start - 16) : start].rstrip().lower()
     if before.endswith("basic") or _REGISTRY_ACCOUNT.search(before):
         return not is_placeholder(match) and _is_basic_credentials(match)
-    if _is_sample_jwt(match):
+    if _is_sample_jwt(match) or match.endswith(_CUT_SHORT):
         return False
     return _mixes_classes(match) and is_random(match) and not is_throwaway(match) and not is_phrase(match)
 
@@ -594,7 +609,7 @@ def _is_basic_credentials(match: str) -> bool:
         return False
     pair = raw.decode("utf-8", "replace")
     user, _, password = pair.partition(":")
-    if password and (is_throwaway(password) or password == user):
+    if password and (is_throwaway(password) or password == user or compact(pair) == "aladdinopensesame"):
         return False
     readable = pair.isprintable() and "\ufffd" not in pair
     return b":" in raw and len(raw) > 1 and not is_template(pair) and (readable or len(match) >= 24)
@@ -650,7 +665,7 @@ def _jwt(match: str, _text: str, _start: int, _end: int) -> bool:
 
 def _is_sample_jwt(token: str) -> bool:
     """Whether ``token`` is a signed token of a manual."""
-    if not token.startswith("eyJ") or token.count(".") != 2:
+    if not token.startswith("eyJ") or token.count(".") not in (1, 2):
         return False
     claims = _json_part(token.split(".", 2)[1])
     return isinstance(claims, dict) and _are_sample_claims(claims)
@@ -685,8 +700,10 @@ _PEM_LABELS = frozenset(
     {"", "RSA ", "EC ", "DSA ", "OPENSSH ", "ENCRYPTED ", "PGP ", "SSH2 ENCRYPTED ", "ANY ", "ED25519 "}
 )
 _LINE_BREAK = re.compile(r"(?:\\{1,8}[nrt]|[\r\n])+")
-_LINE_NOISE = " \t\"'`,;+>#|\\*/"
+_LINE_NOISE = " \t\"'`,;+>#|\\*/.&"
 """Quotes, commas, comment and concatenation marks around the lines of a key in source text."""
+_LINE_NUMBER = re.compile(r"(?:[^\s:]{1,200}:)?\s{0,12}\d{1,6}(?:[\t→:]|\s{0,2}\|)\s?|\s{1,12}\d{1,6}\s?\Z")
+"""What tools that read and search put before each line; no line of a key holds such marks."""
 _HEADER_LINE = re.compile(r"[A-Za-z][A-Za-z0-9-]*:\s")
 _BASE64_LINE = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 
@@ -725,7 +742,7 @@ def _pem_body(body: str) -> tuple[list[str], str]:
     """Return the metadata lines and the joined base64 of an armour's body; a checksum line is dropped."""
     headers: list[str] = []
     encoded: list[str] = []
-    for raw_line in _LINE_BREAK.split(body):
+    for raw_line in _without_margin(_LINE_BREAK.split(body)):
         line = raw_line.strip(_LINE_NOISE) if not _BASE64_LINE.fullmatch(raw_line) else raw_line
         if not line:
             continue
@@ -736,6 +753,13 @@ def _pem_body(body: str) -> tuple[list[str], str]:
         else:
             encoded.append(line.replace(" ", ""))
     return headers, "".join(encoded)
+
+
+def _without_margin(lines: list[str]) -> list[str]:
+    """Return the lines of an armour's body without their numbers and without the marks of a diff."""
+    bare = [line[found.end() :] if (found := _LINE_NUMBER.match(line)) else line for line in lines]
+    is_diff = all(line.startswith("+") for line in bare if line)
+    return [line[1:] for line in bare] if is_diff else bare
 
 
 def _der(raw: bytes, offset: int = 0) -> tuple[int, int, int] | None:
