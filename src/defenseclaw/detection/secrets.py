@@ -376,6 +376,11 @@ _CUT_SHORT = ("...", "…")
 _PLAIN = frozenset(f"{_LETTERS}{_LETTERS.upper()}{_DIGITS}-_./:,+=")
 
 
+_QUOTES_AND_SPACE: Final = " \t\r\n\"'`"
+_SECOND_ARGUMENT: Final = re.compile(r"\(\s{0,8}[\"'`][\w.-]{1,64}[\"'`]\s{0,8},\s{0,8}[\"'`]\Z")
+"""What stands before the second argument of a call; in a list a value has no name."""
+
+
 def _assigned_literal(match: str, text: str, start: int, _end: int) -> bool:
     """Whether a value given to something named like a secret is a literal one."""
     if len(match) > _MAX_LITERAL_CHARS:
@@ -385,6 +390,8 @@ def _assigned_literal(match: str, text: str, start: int, _end: int) -> bool:
     if _is_name_of_something_else(named) or is_template(match) or _LOCATOR.match(match):
         return False
     is_quoted = before[-1:] in ("'", '"', "`")
+    if before.rstrip(_QUOTES_AND_SPACE)[-1:] == "," and not _SECOND_ARGUMENT.search(before):
+        return False
     match = unquote(match if is_quoted else match.partition("&")[0])
     if match.endswith(_CUT_SHORT) or (not is_quoted and _is_code(match)) or _repeats(match):
         return False
