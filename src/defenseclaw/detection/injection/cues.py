@@ -191,6 +191,30 @@ _CUES: Final = (
     r"(?:\w+ )?(?:were|follow|obey|got|received|have|use|operate|given|are)|(?:freed|exempt|released) from"
     r"|bound by"
     r"|(?:never|n't|n’t|no longer) (?:happened|exist|appl)",
+    # a role beside its name, and what it answers
+    r"can do anything|even if (?:it|they|that|the \w+|my \w+)(?:['’]s| is| are) (?:\w+ )?(?:illegal"
+    r"|unethical|harmful"
+    r"|dangerous|immoral|offensive|against)|without (?:\w+ ){0,3}?refus|(?:bound|restricted|limited"
+    r"|constrained) by (?:\w+ ){0,3}?(?:rule|polic|guideline|law|ethic|norm)|ha(?:s|ve"
+    r"|d) (?:absolutely )?no (?:\w+ ){0,2}?(?:polic"
+    r"|ethic|moral|censor|guideline|restriction|filter)|(?:two|both|2) (?:different )?(?:answers|responses"
+    r"|outputs|replies|people|persons|personas?|characters|ais)\b|ignores? (?:its|all|any|the|his|her"
+    r"|their) (?:\w+ )?"
+    r"(?:developer|creator|rules|polic|guideline|safety|ethic)|never (?:refuses|says|declines)"
+    r"|answers everything",
+    # addresses the model in other ways, or says what bends its answer
+    rf"@{_MODELS}\s|(?:todo|fixme|hints?|tips?|info|action|directive|guidance|suggestion)\s?(?:[(\[]|for "
+    rf"|to )\s?"
+    rf"(?:the |all |any )?{_MODELS}|{_MODELS}[\w -]{{0,16}},\s(?:once|after|first|also|as soon|while|click"
+    rf"|press|make"
+    r"|create|remove|write|read|print|reply|respond|answer|output|do|follow|insert|install|download|give"
+    r"|treat"
+    rf"|consider|to )|{_MODELS}\s(?:notice|note|instruction|directive|action required|alert|command)s?\s?:"
+    r"|as an? (?:ai|automated|autonomous|virtual)(?: \w+)? (?:assistant|agent|model|bot|system), "
+    r"|(?:assistant|ai|ai (?:agent|tool)|coding agent|language model|llm)s? (?:\w+ing\s(?:\S+\s){1,5}?)?"
+    r"(?:must|should|shall|has to|have to|needs? to)\s[^!?;{}=<>|\[\]]*?"
+    r"(?:https?:|www\.|\w@\w|ssh key|curl |send |forward |delete |transfer |invite |pay |share |grant "
+    r"|approve |reserve |merge )|(?:positive|favou?rable|glowing) (?:review|rating|assess|evaluat|scor)",
     # other languages
     (
         r"lassen sie|alle (?:bisher|vorher|obig|früher)|schon mal ok|todas as|todas las|toutes les"
@@ -226,6 +250,11 @@ _CUES: Final = (
         r"|어시스턴트|에이전트"
         r"|wyślij|prześlij|przekaż|\bstuur |отправь|перешли|发送|发给|转发|送信|転送|보내|전송"
         r"|senza informar|senza avvisar|zonder |nic mu|не говори|не сообщай|不要告诉|知らせない|알리지"
+        r"|finja |aja como|atue como|agisci come|fingi di|comportati|представь|действуй как|веди себя"
+        r"|притворись"
+        r"|yapay zek|sistem (?:istem|komut|talimat)|yok say|görmezden|kullanıcıya|बिना किसी|प्रतिबंध|अनदेखा"
+        r"|नज़रअंदाज़|सहायक|सिस्टम प्रॉम्प्ट|(?:بلا|بدون|دون) (?:أي )?(?:قيود|قواعد|حدود|رقابة)|موجه النظام"
+        r"|تعليمات النظام|تعليماتك|المستخدم|المساعد|무시하|무시해|instrucciones que te"
         r"|schauspieler|aus der figur|bevor du|bevor sie|antes de |avant de |das ist erledigt|das"
         r" genügt|deiner leistung|ihrer \w+ leistung|selbst übertroffen|ersten test|mot de passe"
         r"|contraseña"
@@ -240,6 +269,9 @@ class _Trigger(NamedTuple):
     cues: tuple[int, ...]
     """Places in ``_CUES``."""
 
+
+_PERSONA_CUE: Final = len(_CUES) - 3
+_ADDRESS_CUE: Final = len(_CUES) - 2
 
 _OUTSIDE: Final = (
     r"\w@[a-z][\w-]*\.[a-z]|\baccount (?:number |no\.? |id )?(?:is )?#?\d|[$€£¥] ?\d|\d (?:dollars"
@@ -289,10 +321,21 @@ _TRIGGERS: Final = (
         r"|limitations\b|\bethic|unethic|\bmoral|\bcensor|refuse|guard-?rail"
         r"|safety|content polic|(?:developer|maintenance|admin|administrator|debug|god|sudo|chaos) mode"
         r"|no rules|without rules|free from",
-        (0, 8, 9, 10),
+        (0, 8, 9, 10, _PERSONA_CUE),
+    ),
+    _Trigger(
+        r"can do anything|even if (?:it|they|that|the \w+|my \w+)(?:['’]s| is| are) (?:\w+ )?(?:illegal"
+        r"|unethical|harmful"
+        r"|dangerous|immoral|offensive|against)|without (?:\w+ )?refus|(?:bound|restricted|limited"
+        r"|constrained) by"
+        r" (?:\w+ )?(?:rule|polic|guideline|law|norm)|ha[sd] (?:absolutely )?no (?:\w+ )?(?:polic|censor)"
+        r"|have no (?:\w+ )?"
+        r"censor|(?:two|both) (?:answers|responses|outputs|replies|people|persons|personas?|characters)\b"
+        r"|ignores (?:its|his|her|their) |never (?:says|declines)|answers everything",
+        (_PERSONA_CUE,),
     ),
     # wants something sent, or speaks as the owner
-    _Trigger(_OUTSIDE, (11, 14, 18)),
+    _Trigger(_OUTSIDE, (11, 14, 18, _ADDRESS_CUE)),
     _Trigger(
         r"id_rsa|\.ssh\b|\.env\b|\.aws\b|/etc/(?:shadow|passwd)|credential|api[ _-]?keys?|password"
         r"|private key|signing key|\bcookies?\b|secrets\b|session token",
@@ -321,8 +364,8 @@ _TRIGGERS: Final = (
     ),
     _Trigger(
         r"\bll?ms?\b|gpt|claude|gemini|copilot|chat ?bots?|\bais?\b|language models?|assistant"
-        r"|\bagents?[ :,!]|(?:reads?|sees?|process(?:es)?) this\b",
-        (12, 16, 17, 18, len(_CUES) - 1),
+        r"|\bagents?[ :,!)]|(?:reads?|sees?|process(?:es)?) this\b",
+        (12, 16, 17, 18, _ADDRESS_CUE, len(_CUES) - 1),
     ),
     # hides, ties, runs without asking, breaks out
     _Trigger(

@@ -126,13 +126,13 @@ _OTHER: Final = (
     Words(
         r"(?:これまで|以前|上記|前|今まで|すべて|全て|あなた)",
         r"(?:指示|命令|ルール|プロンプト|規則|設定|制約)[^。\n]{0,8}?(?:を|は)",
-        r"(?:無視|忘れ|破棄|従わ(?:ない|ず))",
+        r"(?:無視(?:し(?:て|ろ|な|、)|せよ|する(?:こと|よう)|[。、！!\s]|$)|忘れ|破棄(?:し(?:て|ろ)|せよ|する|$)|従わ(?:ない|ず))",
         gap=_CJK_GAP,
     ),
     Words(
         r"(?:이전|앞의|위의|지금까지|기존|모든)",
         r"(?:지시|명령|지침|규칙|프롬프트|설정)",
-        r"(?:무시|잊어|잊으|따르지)",
+        r"(?:무시(?:[^됩되된]|$)|잊어|잊으|따르지)",
         gap=_CJK_GAP,
     ),
     Words(
@@ -187,6 +187,30 @@ def undo_patterns() -> tuple[str, ...]:
     return (*(each for each in patterns if each), *_STATES)
 
 
+USER_SET_ASIDE: Final = (
+    r"\b(?:ignor(?:iere?|ieren sie|e|ez|a|en?)|vergiss|vergessen sie|missachte|olvid[ae]|oublie[zr]?"
+    r"|dimentica"
+    r"|desconsidere|esqueça|negeer|vergeet)\b[^.!?\n]{0,30}?\b(?:(?:an)?frage|bitte|auftrag|aufgabe|wunsch"
+    r"|petición"
+    r"|solicitud|pregunta|consulta|demande|question|requête|richiesta|domanda|pedido|pergunta|vraag|verzoek"
+    r"|opdracht)"
+    r"\w{0,2} (?:des (?:be)?nutzers|des anwenders|der nutzerin|del usuario|de l['’]utilisateur|dell['’]utente"
+    r"|do usuário|do utilizador|van de gebruiker)\b",
+    r"(?:zignoruj|ignoruj|pomiń|zapomnij o)[^.!?\n]{0,30}?(?:pytani|prośb|poleceni"
+    r"|zadani)[^\s.!?]{0,3} użytkownika",
+    r"(?:игнорируй|забудь|отбрось)(?:те)?[^.!?\n]{0,30}?(?:запрос|вопрос|просьб|задани"
+    r"|задач)[а-яё]{0,3} пользователя",
+    r"kullanıcı(?:nın)? (?:\w+ )?(?:isteğini|sorusunu|talebini|görevini)[^.!?\n]{0,20}?(?:yok say|unut"
+    r"|görmezden gel|dikkate alma|göz ardı et)",
+    r"تجاهل[^.!?\n]{0,20}?(?:طلب|سؤال|مهمة) المستخدم",
+    r"उपयोगकर्ता (?:के|की|का) (?:अनुरोध|प्रश्न|सवाल|कार्य)[^.!?\n]{0,16}?(?:अनदेखा|नज़रअंदाज़|नजरअंदाज"
+    r"|उपेक्षा|भूल)",
+    r"(?:忽略|无视|忘记|不要理会)[^。\n]{0,6}?用户的?(?:请求|问题|任务|指令|要求)",
+    r"(?:ユーザー?|利用者)の(?:依頼|質問|指示|要求|要望)[^。\n]{0,8}?(?:無視(?:し(?:て|ろ|な|、)|せよ|する(?:こと|よう)|[。、！!\s]|$)|忘れ(?:て|ろ))",
+    r"사용자의 ?(?:요청|질문|지시|작업)[^.!?\n]{0,8}?(?:무시(?:[^됩되된]|$)|잊어|잊고)",
+)
+"""Setting aside what the user asked for."""
+
 REVEAL: Final = (
     r"\b(?:drucken|druck(?:e|en sie)?|wiederhole(?:n sie)?|zeige?n?(?: sie)?|gib|geben"
     r" sie)\b[^.!?\n]{0,40}?\b(?:obige[nrs]?|gesamte[nrs]? obigen?|vorherige[nrs]?|alle(?: die)?) "
@@ -229,6 +253,12 @@ REVEAL: Final = (
     r"\b(?:toon|geef|laat|druk|herhaal|onthul)\b[^.!?\n]{0,40}?\b(?:je|jouw|uw)\b[^.!?\n]{0,30}?(?:prompt"
     r"|systeemprompt"
     r"|(?:systeem|oorspronkelijke|verborgen|geheime) ?(?:instructies|bericht|opdracht))",
+    r"\b(?:muéstra\w*|dime|dame|repite|revela)\b[^.!?\n]{0,20}?\blas instrucciones que (?:te|le) (?:dieron"
+    r"|han dado|diste|indicaron)\b",
+    r"(?:sistem (?:istemini|istemi|komutunu|talimat\w{0,6}|mesajını))[^.!?\n]{0,30}?(?:göster|yaz|paylaş"
+    r"|söyle|açıkla|yazdır)",
+    r"(?:اعرض|أظهر|اظهر|اكشف|اطبع|كرر)[^.!?\n]{0,20}?(?:موجه النظام|تعليمات النظام|تعليماتك)",
+    r"सिस्टम (?:प्रॉम्प्ट|निर्देश)[^.!?\n]{0,16}?(?:दिखा|बता|प्रकट|लिख)",
     r"(?:pokaż|wyświetl|wypisz|podaj|ujawnij|powtórz)[^.!?\n]{0,40}?(?:swój|swoje|swoją|twój"
     r"|twoje)[^.!?\n]{0,30}?(?:prompt"
     r"|(?:początkow|systemow|ukryt|tajn)\w* (?:instrukcj|poleceni)|(?:instrukcj|poleceni)\w* systemow)",
@@ -249,6 +279,17 @@ UNBOUND: Final = (
     r"(?:sans (?:aucune? )?(?:restriction|filtre|limite|règle|censure|éthique|morale)\w*|maléfique)",
     r"\b(?:ora sei|d'ora in poi|adesso sei)\b[^.!?\n]{0,60}?senza (?:alcun\w* )?(?:restrizion|filtr"
     r"|limit|regol|censur)\w*",
+    r"\b(?:agisci come|fingi di essere|comportati come)\b[^.!?\n]{0,60}?senza (?:alcun\w* )?(?:restrizion"
+    r"|filtr"
+    r"|limit|regol|censur)\w*",
+    r"\b(?:finja (?:ser|que)|aja como|atue como)\b[^.!?\n]{0,60}?sem (?:nenhum\w* )?(?:restriç|filtro"
+    r"|limite|regra|censura)\w*",
+    r"(?:представь,? что ты|действуй как|веди себя как|притворись)[^.!?\n]{0,60}?без (?:всяких |каких-либо )?"
+    r"(?:ограничени|фильтр|правил|цензур)[а-я]*",
+    r"(?:kural|sınır|kısıtlama|filtre)[^\s.!?]{0,4} (?:olmayan|tanımayan"
+    r"|bağlı olmayan)[^.!?\n]{0,20}?yapay zek",
+    r"(?:أنت الآن|انت الان|تصرف|تظاهر|تخيل)[^.!?\n]{0,40}?(?:بلا|بدون|دون) (?:أي )?(?:قيود|قواعد|حدود|رقابة)",
+    r"(?:अब (?:तुम|आप)|(?:तुम|आप) अब|मान लो)[^.!?\n]{0,30}?बिना (?:किसी )?(?:प्रतिबंध|नियम|सीमा|रोक)",
     r"\b(?:agora você é|a partir de agora)\b[^.!?\n]{0,60}?sem (?:nenhum\w* )?(?:restriç|filtro"
     r"|limite|regra|censura)\w*",
     r"(?:ты теперь|теперь ты|с этого момента ты)[^.!?\n]{0,60}?без (?:всяких |каких-либо )?"
@@ -300,6 +341,10 @@ ADDRESSED: Final = (
     r"(?:\w+ )?(?:assistente|assistent|asystenci?e|agente|agent|ia\b|ai\b|ai-\w+|modello|modelo|taalmodel"
     r"|model)",
     r"(?:внимание|уважаем[а-я]+)[,:]? [^.!?\n]{0,12}?(?:ии|искусственн|ассистент|агент|языков)",
+    r"yapay zek[aâ] (?:asistan|ajan|model)[^\s.!?]{0,4} ?[,:]",
+    r"(?:عزيزي|أيها|إلى)? ?(?:المساعد|مساعد الذكاء الاصطناعي|نموذج الذكاء الاصطناعي"
+    r"|وكيل الذكاء الاصطناعي) ?[،,:]",
+    r"(?:AI|एआई) (?:सहायक|एजेंट|मॉडल) ?[,:]",
     r"(?:AI|ＡＩ|人工智能|智能)(?:助手|代理|模型|系统|智能体)[^。\n]{0,6}?(?:注意|：|:|,|，)",
     r"(?:AI|ＡＩ|人工知能)(?:アシスタント|エージェント|モデル)(?:へ|は|に|の皆|：|:)",
     r"(?:AI|인공지능) ?(?:어시스턴트|에이전트|모델|비서)(?:에게|는|은|야|:|：)",
@@ -329,6 +374,9 @@ CONCEAL: Final = (
     r"|без ведома",
     r"不要(?:告诉|通知|提及|让)[^。\n]{0,4}?(?:用户|使用者|任何人)|不(?:要)?让用户知道|瞒着用户",
     r"(?:ユーザー?|利用者)に(?:は)?(?:知らせ|伝え|言わ|通知し)ない|内緒で",
+    r"kullanıcıya[^.!?\n]{0,12}?(?:söyleme|haber verme|bildirme|bahsetme)|kullanıcının haberi olmadan",
+    r"لا تخبر المستخدم|دون (?:علم|إخبار) المستخدم",
+    r"उपयोगकर्ता को[^.!?\n]{0,8}? (?:न|मत|नहीं) बता",
     r"(?:사용자|유저)(?:에게|한테)(?:는|도)? ?(?:알리지|말하지|통보하지) ?(?:마|말)|몰래",
 )
 """Hiding it from the user."""
@@ -343,11 +391,14 @@ SEND: Final = (
     r"\b(?:invia|inviate|manda|trasferisci|cancella|elimina|condividi|stuur|verwijder|verzend|encaminhe|envie"
     r"|wyślij|prześlij|przekaż)\b[^.!?\n]{0,80}?|(?:wyślij|prześlij|przekaż|usuń)[^.!?\n]{0,80}?",
     r"(?:отправь|перешли|переведи|удали|пришли)(?:те)?[^.!?\n]{0,80}?",
+    r"(?:أرسل|ارسل|أعد توجيه|حوّل|حول|انقل)[^.!?\n]{0,60}?",
     r"(?:发送|发给|转发|转账|删除|上传)[^。\n]{0,24}?",
 )
 
 SEND_LAST: Final = (
     r"[^。.!?\n]{0,24}?(?:发送|发给|转发|上传|送信|送って|転送|アップロード|보내|전송|업로드)",
+    r"\S{0,40} (?:adresine|hesabına|numarasına) (?:gönder|ilet|yolla|aktar)",
+    r"\S{0,40} (?:पर|को) (?:भेज|अग्रेषित)",
     r"[^。.!?\n]{0,4}?(?:へ|に|로|으로|에게)[^。.!?\n]{0,16}?(?:送|転送|보내|전송)",
 )
 """Orders of languages that name the place first."""

@@ -32,7 +32,10 @@ _OBLIGED: Final = (
     r"|permitted|authori[sz]ed|expected|supposed|obliged) to|want to|'ll|’ll|are now to)"
 )
 MODEL: Final = (
-    r"(?:(?:large |small )?language models?|llms?|ai(?: language)?(?: model| agent| assistant| system"
+    r"(?:(?:ai|llm)(?:[- ](?:based|powered|driven))? (?:coding )?(?:agents?|assistants?|models?|systems?"
+    r"|tools?|bots?"
+    r"|reviewers?|readers?|crawlers?)|(?:coding|automated|autonomous) (?:agents?|assistants?|bots?|readers?"
+    r"|systems?)|(?:large |small )?language models?|llms?|ai(?: language)?(?: model| agent| assistant| system"
     r"| bot| tool)?s?"
     r"|a\.i\.|(?:chat ?)?bots?|chatbots?|assistants?|agents?|copilot|chatgpt|gpt(?:-?\d[\w.]*)?"
     r"|claude(?: code)?"
@@ -54,6 +57,7 @@ LEAD: Final = any_of(
     r"\b(?:instructions?|tasks?|goal|job|role|objective|orders?|mission) (?:now )?(?:is|are|was|will"
     r" be) (?:now )?to ",
     r"\blet(?:'|’)?s ",
+    r"\b(?:until|unless) you (?:have )?(?:first )?",
 )  # fmt: skip
 """What stands before an imperative or an obligation of the reader, so that a report of one is none."""
 
@@ -176,7 +180,9 @@ PRIVILEGED: Final = (
     r"(?:transfer|wire|pay (?:the|an?|my|your|for|out|them|him|her|all)|send|forward|e-?mail|upload"
     r"|share|donate|withdraw|buy|purchase|sell|delete|erase|wipe|destroy"
     r"|revoke|grant|unlock|disable|deactivate|cancel|reset (?:the |your |my |all )?(?:\w+ )?"
-    r"(?:passwords?|accounts?|pin|credentials)|invite|export|leak|exfiltrate|publish|charge|disclose"
+    r"(?:passwords?|accounts?|pin|credentials)|invite|export|leak|exfiltrate|publish|charge"
+    r"|disclose (?:(?:the|all|every|their|his|her|any) )?(?:users?|customers?|clients?|owner|private"
+    r"|secrets?|internal|confidential|full|contents?|keys?|passwords?|data|information)"
     r"|reveal"
     r"|authori[sz]e|whitelist|approve|merge|overwrite|encrypt|shut ?down|hand (?:over|out)|book"
     r"|download and run"
@@ -186,7 +192,12 @@ PRIVILEGED: Final = (
     r"(?:user|account|admin)"
     r"|change (?:the |your |all )?(?:\w+ )?(?:password|permission|email|address|owner)s?|read (?:\w+"
     r" ){0,2}[~/]|add \S+@"
-    r"|add the (?:key|user|account)|insert an? (?:call|backdoor)|modify the recipient|install the"
+    r"|add the (?:key|user|account)|insert an? (?:call|backdoor|link)|modify the recipient"
+    r"|turn off (?:(?:all|the|every|any) )*(?:security|cameras?|alarms?|firewalls?|monitoring|logging)|disarm"
+    r"|refund (?:the|my|all|him|her|them)|push a commit|rotate (?:the )?(?:credentials|keys|secrets)"
+    r"|add (?:my|this|the following|an?) (?:\w+ )?(?:ssh|public|deploy) key|reserve|complete the checkout"
+    r"|(?:dm|text) (?:everyone|each|all|every|them)|click (?:on )?(?:the )?['\"“‘]?(?:delete|pay|buy|confirm"
+    r"|accept|transfer|submit|approve|allow)|install the"
     r" package|collect all|call send_\w+"
     r"|call (?:the )?(?:\w+ ){1,3}with|print the (?:env|secret|key)\w*|remove the (?:audit|log|back)\w*|paste"
     r" your)"
@@ -259,7 +270,7 @@ UNBOUND_WORD: Final = (
 UNBOUND: Final = (
     rf"(?:without (?:\w+ ){{0,3}}?{_LIMITS_OF_MANY}|(?:no|zero|(?:free|freed|exempt|released|liberated) (?:of"
     rf"|from)"
-    rf"(?: all| any| every| each| its)?) (?:\w+ ){{0,2}}?(?:{_LIMITS}|restriction|rule)"
+    rf"(?: all| any| every| each| its)?) (?:\w+ ){{0,2}}?(?:{_LIMITS}|restriction|rule)\b"
     r"|(?:not|no longer) (?:bound|limited|restricted|constrained|held) (?:by|to)(?: any| the| its)? (?:\w+"
     r" ){0,2}?"
     r"(?:rules?|restrictions?|limits?|filters?|guidelines?|polic(?:y|ies)|safeguards?)\b"

@@ -9,7 +9,7 @@ the text: passages do not overlap by more than their margins and their number is
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -19,11 +19,24 @@ from typing import Final, Protocol
 import re2
 
 from defenseclaw.detection.injection.context import (
+    asks_for_consent,
+    is_about_things,
+    is_denied,
+    is_feature,
+    is_heading,
     is_hidden,
+    is_in_a_file,
     is_log_entry,
     is_mentioned,
+    is_notice,
+    is_of_something_else,
+    is_offer,
     is_own_work,
+    is_protection,
+    is_remark,
+    is_ruled_out,
     is_sample_request,
+    is_speaker,
     is_told_of,
 )
 from defenseclaw.detection.injection.cues import cues
@@ -257,15 +270,18 @@ def _judge_reading(
     used = _used(window, channel)
     best: tuple[int, tuple[int, int], dict[str, tuple[int, int]]] | None = None
     opinion: int | None = None
-    for core, place in _cores(used):
-        places = {core: place} | _nearby(used, place)
+    for core, place in _cores(window, used):
+        places = {core: place} | _nearby(window, used, place)
         score = _sum(places, channel)
+        if _TIED in places and _is_habit(window, *places[_TIED]):
+            score -= _MERE_HABIT
         if _OWNER in places and _is_specific(window, *places[_OWNER]):
             score += 40
             places[SAYS_IN_FULL] = places[_OWNER]
         if unseen or is_hidden(window, place[0]):
             # Comments and hidden elements are ordinary in pages; an order to nobody in one is a remark.
-            score += 45 if score >= _MORE_THAN_A_REMARK else 25
+            remark = _MORE_THAN_A_NOTICE if is_notice(window, *place) else _MORE_THAN_A_REMARK
+            score += 45 if unseen or score >= remark else 25
             places[CANNOT_BE_SEEN] = place
         if classifier is not None:
             opinion = classifier(window, channel) if opinion is None else opinion
@@ -303,45 +319,68 @@ def _used(window: str, channel: Channel) -> dict[str, list[tuple[int, int]]]:
             for start, end in places:
                 if len(known) >= MAX_USES:
                     break
-                if not _is_shown(signal, window, start, end):
+                if not _is_shown(signal, window, start, end, channel):
                     known.append((start, end))
         if not any(used.values()):
             return {}
     return {reason: sorted(known) for reason, known in used.items() if known}
 
 
-def _is_shown(signal: Signal, window: str, start: int, end: int) -> bool:
-    """Whether the phrase is spoken about, or shown as what somebody might say."""
+def _is_shown(signal: Signal, window: str, start: int, end: int, channel: Channel) -> bool:
+    """Whether the phrase is spoken about, shown as what somebody might say, or says something else."""
     if is_mentioned(window, start, end):
         return True
-    if signal.reason in _IN_LOGS and is_log_entry(window, start, end):
+    reason = signal.reason
+    if reason in _IN_LOGS and is_log_entry(window, start, end):
         return True
-    if signal.reason == _OWNER:
-        return is_sample_request(window, start, end)
-    if signal.reason == _OWN_PROMPT:
-        return is_own_work(window, start, end)
-    return signal.reason in _UNBOUND and is_told_of(window, start)
+    if reason in _OVERRIDES:
+        if is_of_something_else(window, start, end):
+            return True
+        if channel is Channel.DATA:
+            return is_remark(window, start, end)
+        return is_in_a_file(window, end)
+    if reason in _UNBOUND:
+        return is_told_of(window, start) or is_about_things(window, start, end)
+    special = _SPECIAL.get(reason)
+    return special is not None and special(window, start, end, channel)
+
+
+def _is_other_prompt(window: str, start: int, end: int, channel: Channel) -> bool:
+    """Whether the prompt is not the agent's, or is not to be told."""
+    is_of_project = channel is Channel.TALK and is_in_a_file(window, end)
+    return is_own_work(window, start, end) or is_denied(window, start) or is_of_project
 
 
 def _may_be_core(signal: Signal) -> bool:
     return signal.claim or signal.deed or signal.reason == _TIED
 
 
-def _cores(used: dict[str, list[tuple[int, int]]]) -> Iterator[tuple[str, tuple[int, int]]]:
+def _cores(window: str, used: dict[str, list[tuple[int, int]]]) -> Iterator[tuple[str, tuple[int, int]]]:
     """Yield the claims and deeds, each of which may be what a passage is about."""
     for reason, known in used.items():
         signal = _BY_REASON[reason]
-        if _may_be_core(signal) and (reason != _TIED or _ADDRESSED in used):
-            yield from ((reason, place) for place in known)
+        if not _may_be_core(signal):
+            continue
+        for place in known:
+            is_frame = reason == _TIED
+            if not is_frame or (_ADDRESSED in used and _is_obstacle(window, *place)):
+                yield reason, place
 
 
-def _nearby(used: dict[str, list[tuple[int, int]]], core: tuple[int, int]) -> dict[str, tuple[int, int]]:
+def _nearby(
+    window: str, used: dict[str, list[tuple[int, int]]], core: tuple[int, int]
+) -> dict[str, tuple[int, int]]:
     """Return the nearest place of each signal that is close enough to have to do with the core."""
     near: dict[str, tuple[int, int]] = {}
     for reason, known in used.items():
         place = min(known, key=lambda each: _distance(each, core))
-        if _distance(place, core) <= REACH:
-            near[reason] = place
+        if _distance(place, core) > REACH:
+            continue
+        if reason == _TIED and _is_habit(window, *place):
+            between = window[min(place[1], core[1]) : max(place[0], core[0]) + 2]
+            if _ITEM.search(between):
+                continue
+        near[reason] = place
     return near
 
 
@@ -351,9 +390,51 @@ def _distance(one: tuple[int, int], other: tuple[int, int]) -> int:
 
 _BY_REASON: Final = {each.reason: each for each in SIGNALS}
 _MORE_THAN_A_REMARK: Final = 40
+_MORE_THAN_A_NOTICE: Final = 55
+"""The same where contributors are told whom to write to."""
+_OBSTACLE: Final = re.compile(
+    r"(?i)\b(?:can(?:not|'t)?|could|may|able|gave|given|assigned|asked|complete[d]?|until|order|continue"
+    r"|proceed|resume|go on|possible|solved?|summari\w+|translating|parsing|indexing)\b"
+)
+"""Makes a deed the condition of the agent's task."""
+_HABIT: Final = re.compile(
+    r"(?i)(?:before|after|prior to)\s+(?:you\s+)?(?:start|begin|finish|complet|do)\w*"
+    r"\s+(?:\w+\s+){0,2}?tasks?|.*\btools?"
+)
+"""What whoever works on tasks or with a tool does at each of them."""
+_MERE_HABIT: Final = 25
+"""What is taken off for that."""
+
+
+def _is_obstacle(window: str, start: int, end: int) -> bool:
+    return _OBSTACLE.search(window[start:end]) is not None
+
+
+def _is_habit(window: str, start: int, end: int) -> bool:
+    return _HABIT.fullmatch(window[start:end].strip()) is not None and not _is_obstacle(window, start, end)
+
+
+_ITEM: Final = re.compile(r"\n\s*(?:[-*+•]|\d{1,2}[.)]|#+)\s")
 _OWNER: Final = "speaks as the owner of the account"
 _IN_LOGS: Final = frozenset({_OWNER, "asks for a privileged action", "asks for something to be sent or paid"})
 _OWN_PROMPT: Final = "asks for the agent's own prompt"
+_OVERRIDES: Final = frozenset(
+    {"overrides earlier instructions", "sets earlier context aside", "wants everything forgotten"}
+)
+_SPECIAL: Final[dict[str, Callable[[str, int, int, Channel], bool]]] = {
+    _OWNER: lambda window, start, end, _: is_sample_request(window, start, end),
+    _OWN_PROMPT: _is_other_prompt,
+    "hides it from the user": lambda window, start, end, _: is_protection(window, start, end),
+    "runs tools without asking": lambda window, start, end, _: is_feature(window, start, end),
+    "ties a deed to the agent's task": lambda window, start, end, _: asks_for_consent(window, start, end),
+    "asks for a link to be opened or run": lambda window, start, end, _: is_offer(window, start, end),
+    "says what an agent has to do": lambda window, _start, end, _: is_ruled_out(window, end),
+    "presses for urgency": lambda window, _start, end, _: is_ruled_out(window, end),
+    "speaks to the model": lambda window, start, end, _: (
+        is_speaker(window, start, end) or is_heading(window, start, end)
+    ),
+}
+"""What else the phrase of a signal may be."""
 _UNBOUND: Final = frozenset({"takes on a role without limits", "says that there are no limits"})
 _TIED: Final = "ties a deed to the agent's task"
 _ADDRESSED: Final = "speaks to the model"

@@ -75,6 +75,16 @@ _STRONG_OBJECT: Final = (
 )
 _UNDO_LEAD: Final = rf"{LEAD}{UNDO}\s+(?:about\s+|of\s+)?"
 
+_NO_LIMITS: Final = r"(?:rules|restrictions|limits|limitations|filters|guidelines|boundaries|safeguards)\b"
+_LIMITS_GONE: Final = (
+    r"\b(?:(?:safety|your) (?:\w+ )?(?:filter|restriction|polic|limit|rule|guideline|measure|protocol|check"
+    r"|guard)\w*|(?:without|no|ignor\w+|bypass\w*|disabl\w+|lift\w*)"
+    r" (?:\w+ )?(?:filters?|restrictions?|polic(?:y|ies)|limits?|limitations?|rules|guidelines|refusals?"
+    r"|safety)|(?:do|say|answer|generate) anything|refus(?:e|ing|als?)|unrestricted|unfiltered|uncensored"
+    r"|obey\w*|comply)\b"
+)
+"""What a mode of the agent, unlike one of a program, does away with."""
+
 _ROLE: Final = (
     r"\b(?:you(?:'re|’re| are| will be| have become| become)(?: now| currently| going to be| to be|"
     r" no longer)?|act(?:ing)? (?:as|like)"
@@ -84,6 +94,50 @@ _ROLE: Final = (
     r"|play the (?:role|part) of|switch to|enter"
     r"|answer as|assume the (?:role|persona|identity) of|play a game in which|play a game where)"
 )
+
+_NAMED_MODEL: Final = (
+    r"(?:ai(?: (?:coding )?\w+)?|llms?(?:-\w+)?(?: \w+)?|(?:large )?language models?|chatgpt|claude|gemini"
+    r"|copilot)"
+)
+"""A model that is no agent of another trade."""
+_DOES_AS_IT_LIKES: Final = (
+    r"(?:has (?:absolutely )?no (?:\w+ ){0,2}?(?:polic(?:y|ies)|ethics|morals?|morality|censorship"
+    r"|guidelines)\b|(?:is(?: not|n'?t|n’t)|are(?: not|n'?t|n’t)|never|no longer) (?:bound|restricted|limited"
+    r"|constrained) by (?:\w+"
+    r" ){0,3}?(?:rules?|polic(?:y|ies)|guidelines|laws|ethics|norms)\b|can do anything\b"
+    r"|answers? (?:everything"
+    r"|anything|(?:any|every|all) questions?)\b[^.!?\n]{0,30}?\b(?:without|no matter|even)\b"
+    r"|answers everything\b"
+    r"|never (?:refuses?|declines?|says? (?:no\b|(?:it|he|she|they) can(?:'t|’t|not)))|ignores? (?:its|all"
+    r"|any|the|his"
+    r"|her|their) (?:\w+ )?(?:developers?|creators?|rules|polic(?:y|ies)|guidelines|safety|ethics))"
+)
+_PERSONAS: Final = (
+    r"\b(?:act(?:ing)? as|pretend\w* (?:to be|you)|role-?play(?:ing)? as|(?:respond|answer|reply|speak) as"
+    r"|simulate|going to be|become|you(?:'ll| will| are going to| must) (?:now )?(?:be|act|simulate"
+    r"|play))\s[^\n]{0,220}?"
+    r"\b(?:he|she|who|\w*gpt|\w*bot|(?-i:[A-Z]\w+)|(?:ai|model|assistant|character|persona)\b[^.!?\n]{0,30}?"
+    r" (?:which|that|it))[\"'”’]? (?:also |always |simply |and )?"
+    rf"{_DOES_AS_IT_LIKES}",
+    r"\b(?:you(?:['’]ll)?|respond|answer|reply|act|give me|generate|produce|provide|print"
+    r"|play)\b[^.!?\n]{0,60}?"
+    r"\b(?:two|both|2) (?:different )?(?:answers|responses|outputs|replies|people|persons|personas?"
+    r"|characters|ais?"
+    r")\b[^\n]{0,200}?\b(?:unrestricted|jailbr\w+|evil|amoral|uncensored|unfiltered|ignor\w+ (?:all |any "
+    r"|the |its )?(?:openai )?(?:content )?(?:polic(?:y|ies)|rules|guidelines)|without (?:any )?(?:refusals?"
+    r"|restrictions|censorship))\b",
+    rf"(?:\b(?:you|always)\b[^.!?\n]{{0,40}}?\b|{LEAD})(?:answer|respond|reply|comply|obey|tell me|help me)\b"
+    r"[^.!?\n]{0,90}?\beven if (?:it(?:'s|’s| is)|they are"
+    r"|that is|that's|(?:the|my) \w+ (?:is|are)) (?:\w+ )?(?:illegal|unethical|harmful|dangerous|immoral"
+    r"|offensive|against (?:your|the))\b",
+    r"\b(?:answers?|responds? to|repl(?:y|ies) to|compl(?:y|ies) with) (?:any|every|all|each|my"
+    r"|me)\b[^.!?\n]{0,40}?"
+    r"\bwithout (?:ever |any )?(?:\w+ (?:or|and) )?refus(?:als?|ing)(?:\s*[.!,;]|\s*$|\s+(?:or|and"
+    r"|to answer)\b)",
+    r"\bif you (?:had|have) no (?:\w+ )?(?:polic(?:y|ies)|guidelines|restrictions|filters?|censorship|ethics"
+    r"|morals)\b",
+)
+"""A role that is described beside its name, or by what it answers."""
 
 SIGNALS: Final = (
     Signal(
@@ -165,7 +219,7 @@ SIGNALS: Final = (
         data=100,
         talk=100,
         claim=True,
-        patterns=languages.undo_patterns(),
+        patterns=(*languages.undo_patterns(), *languages.USER_SET_ASIDE),
     ),
     Signal(
         reason="sets earlier context aside",
@@ -174,7 +228,8 @@ SIGNALS: Final = (
         claim=True,
         patterns=(
             rf"{_UNDO_LEAD}{WORDS}(?:{PRIOR}\s+{WORDS}{WEAK_INSTRUCTION}|(?:the\s+)?(?:above|previous"
-            r"|foregoing|preceding)(?:\s*[^\w\s]|\s*$|\s+(?:and|but|or|then|now|to|as|please|instead|in|on|from"
+            r"|foregoing|preceding)(?:\s*[^\w\s]|\s*$|\s+(?:and|but|or|then|now|to|as|please|instead|in|on"
+            r"|from"
             rf"|i|you|we|for|with|if|this|that|the|your|all)\b)|{WEAK_INSTRUCTION}\s+{WORDS}{GIVEN})",
             rf"{_UNDO_LEAD}(?:all|everything|anything|any (?:previous|prior|earlier))\b",
             r"\b(?:forget|ignore|disregard|abandon|erase|delete) (?:what|everything|all|anything)(?:"
@@ -339,11 +394,12 @@ SIGNALS: Final = (
             r"\b(?:answer|respond|reply|speak|talk|write|act|comply|assist|continue|operate)\b\s+"
             r"(?:\w+\s+){0,4}?(?:without (?:any )?(?:\w+ )?(?:restrictions?|filters?|censorship"
             r"|limitations?|moral\w*|ethic\w*|rules)|unfiltered|uncensored)",
-            r"\bdo anything now\b|\b(?:dan|jailbreak|jailbroken|god|unrestricted|unfiltered|evil"
-            r"|chaos) mode (?:is |has been |now )?(?:enabled|activated|unlocked|active)\b",
+            r"\bdo anything now\b|\b(?:dan|jailbreak|jailbroken) mode (?:is |has been |now )?(?:enabled"
+            r"|activated|unlocked|active)\b",
+            r"\b(?:god|unrestricted|unfiltered|evil|chaos) mode (?:is |has been |now )?(?:enabled|activated"
+            rf"|unlocked|active)\b{REST}(?:[.!:,]\s*)?{REST}\b(?:you|your|answer|refus\w+|obey|comply)\b",
             r"\b(?:sudo|dev(?:eloper)?|admin|debug) mode (?:is |has been |now )?(?:enabled|activated|unlocked"
-            rf"|active)\b{REST}(?:[.!:,]\s*)?{REST}\b(?:safety|filter\w*|restrictions?|polic(?:y|ies)|refus\w+"
-            r"|limits?|rules|anything|ignor\w+|bypass\w*|unrestricted|uncensored|obey|comply)",
+            rf"|active)\b{REST}(?:[.!:,]\s*)?{REST}{_LIMITS_GONE}",
             r"\byou (?:have|can have|got|possess) (?:absolutely )?no (?:\w+,? (?:or |and )?){0,3}?(?:rules"
             r"|restrictions|limits|limitations|filters|ethics|morals|guidelines|boundaries|safeguards)"
             r"(?:\s*[.!,;:)\"”-]|\s*$|\s+(?:and|or|nor|whatsoever|at all|any ?more|now|here|as|when|because"
@@ -367,6 +423,7 @@ SIGNALS: Final = (
             r"|doesn't|didn't|did not|no longer) (?:exist|happen|appl)\w*",
             r"\byou(?: \w+){0,3} (?:broken|break|broke) free (?:from|of) (?:the |your |all )*(?:\w+"
             r" ){0,2}(?:confines|limits|limitations|restrictions|chains|rules|constraints)",
+            *_PERSONAS,
             *languages.UNBOUND,
         ),
     ),
@@ -376,10 +433,19 @@ SIGNALS: Final = (
         talk=90,
         claim=True,
         patterns=(
-            r"\b(?:with|there are) (?:absolutely )?no (?:rules|restrictions|limits|limitations|filters|ethics"
-            r"|morals|guidelines|boundaries|safeguards)\b",
-            rf"{LEAD}(?:never|do not|don't|don’t) (?:ever )?(?:refuse|decline)\b(?: (?:any|to|an?)\b"
-            r"|\s*[.!,;]|\s*$)",
+            r"\b(?:with|there are) (?:absolutely )?no (?:\w+,? (?:or |and )?)?(?:ethics|morals|censorship)\b",
+            r"\b(?:answer|respond|reply|talk|speak|chat|obey|comply)\b[^.!?\n]{0,60}?\bwith (?:absolutely"
+            r" )?no "
+            rf"{_NO_LIMITS}",
+            rf"\b(?:conversation|chat|game|mode|role|persona)\b[^.!?\n]{{0,30}}?\b(?:with|there are) "
+            rf"(?:absolutely )?no {_NO_LIMITS}",
+            rf"\bthere are (?:absolutely )?no {_NO_LIMITS} (?:here|now|any ?more|whatsoever|at all|for you"
+            r"|between us|(?:on|to) (?:what|anything|your)|in (?:this|our) (?:chat|conversation|game|world"
+            r"|mode|role))\b",
+            rf"{LEAD}(?:never|do not|don't|don’t) (?:ever )?(?:refuse|decline)\b(?: (?:any|to (?:answer"
+            rf"|respond"
+            r"|reply|help|comply|obey|do|say|tell)|(?:an?|my|the user(?:'s|’s)) (?:\w+ )?(?:request|question"
+            r"|command|order|instruction)s?)\b|\s*[.!;]|\s*$)",
         ),
     ),
     Signal(
@@ -404,13 +470,17 @@ SIGNALS: Final = (
             r"|guidelines?|override|limits|protocols?|measures)(?:\s+(?:are|is|have been|has been"
             r"|now))*\s+(?:now |all )?(?:disabled|off|enabled|removed|lifted|suspended|bypassed)",
             r"\b(?:enter|activate|enable|switch to|go into|start|initiate|unlock|turn on|use) (?:the "
-            r"|your |an? )?(?:jail ?break|dan|unrestricted|unfiltered|uncensored|god|evil|no[-"
-            r" ]limits?|sudo|chaos)(?: prompt)? (?:mode|persona|personality|character|state|prompt)\b",
+            r"|your |an? )?(?:jail ?break|dan|uncensored|no[- ]limits?)(?: prompt)? (?:mode|persona"
+            r"|personality|character|state|prompt)\b",
+            r"\b(?:enter|activate|switch (?:in)?to|go into|unlock|turn on|use) (?:the |your "
+            r"|an? )?(?:unrestricted"
+            r"|unfiltered|god|evil|sudo|chaos)(?: prompt)? (?:mode|persona|personality|character|state"
+            r"|prompt)"
+            r"(?:\s*[.!,;:]|\s*$|\s+(?:now|and (?:then )?(?:answer|respond|reply|tell|ignore|do|never|obey"
+            r"|comply|write|speak|act))\b)",
             r"\b(?:you are (?:now )?in|enter|activate|enable|engage|entering) (?:\w+ )?(?:developer"
             rf"|maintenance|debug|admin|administrator|test|root|dev) mode\b{REST}"
-            rf"(?:[.!:]\s*)?{REST}\b(?:safety|filter\w*|restrictions?|polic(?:y|ies)|refus\w+|limits?"
-            r"|"
-            r"rules|anything|ignor\w+|bypass\w*|unrestricted)",
+            rf"(?:[.!:]\s*)?{REST}{_LIMITS_GONE}",
             r"\b(?:jailbreak yourself|follow this jailbreak)\b",
         ),
     ),
@@ -526,7 +596,6 @@ SIGNALS: Final = (
             r"(?: (?:web|search|tool|retrieved|untrusted|external|page))?"
             r" (?:documents?|content|context|data|results?|outputs?|page|text|e-?mails?|prompts?|"
             r"instructions?|system|conversation|user (?:input|query)|input)\b",
-            r"\"role\"\s*:\s*\"(?:system|developer)\"\s*,\s*\"content\"\s*:\s*\"",
             r"\[(?:system|assistant|user|admin)\]\(#\w*\)",
         ),
     ),
@@ -538,6 +607,7 @@ SIGNALS: Final = (
             r"(?:^|\n)\s*(?:[*#>\[]*\s*)(?:system|human|user|assistant|operator|developer|admin"
             r"(?:istrator)?)(?: (?:message|override|notice|prompt|update|note|instruction"
             r"|alert))?[*\]]*\s?: ?[A-Za-z]",
+            r"\"role\"\s*:\s*\"(?:system|developer)\"\s*,\s*\"content\"\s*:\s*\"",
             r"\b(?:important|urgent|critical|official|new|automated|priority) (?:\w+ )?(?:system"
             r"|admin|administrator|developer|operator|security) (?:message|notice|instruction"
             r"|directive|command|alert|update|override)s?\b",
@@ -560,6 +630,9 @@ SIGNALS: Final = (
             r"(?:(?:user(?:'s|’s)?|original|initial|current|actual) )+(?:requests?|question|query|job"
             r"|goal)\b|(?:your|my) (?:requests?|question|query|job|goal)\b|"
             r"anything else\b)",
+            r"\b(?:while|when(?:ever)?) (?:summari[sz]ing|translating|parsing|indexing) (?:this"
+            r"|the)\s+(?:mailbox|inbox"
+            r"|e-?mails?|documents?|page|text|article|thread|messages?|ticket|issue|review|file)s?\b",
             r"\byour (?:current |original |main )?task (?:is|will|cannot|can't|can not)(?: be)? "
             r"(?:not |only |never )?(?:be )?(?:complete|finished|done|solved|possible|completed)\w*\b",
             r"\b(?:task|question|request|query)s? (?:that )?(?:i|you were|the user|your user|was|were"
@@ -595,6 +668,22 @@ SIGNALS: Final = (
             r"\bto (?:the |all |any )?(?:ai|llms?|assistants?|ai (?:agent|assistant|model)s?|language"
             r" models?|chat ?bots?)\s*:[ \t]*[A-Za-z]",
             r"\b(?:by|from|of) (?:the |all )?(?:ai|assistants?|(?:ai )?agents?|model|llm|chat ?bot)\s*:",
+            rf"(?:^|[\n\"'“>#*.!?(\[/-]\s*|\b(?:stop|listen|important|urgent|note|notice"
+            rf"|warning)[,:!]\s+){MODEL}"
+            r"\s*[,!]\s*(?:once|after|first|also|as soon|while|click|press|make|create|remove|write|read"
+            r"|print|reply|respond|answer|output|do|follow|insert|install|download|give|treat|consider"
+            r"|to (?:complete|continue|proceed))\b",
+            rf"@(?:assistant|agent|ai|(?:chat ?)?bot|chatgpt|llm|model)\s+(?:please\b|can you\b"
+            rf"|{PRIVILEGED}\b)",
+            r"\b(?:todo|fixme|hints?|tips?|info|action|directive|guidance|suggestion)\s*(?:[(\[]|for |to )"
+            rf"(?:the |all |any )?(?:{_NAMED_MODEL}|(?:coding |automated )?agents?)[)\]]?\s*:",
+            rf"(?:^|[\n\"'“>#*.!?(\[\]/-]\s*){_NAMED_MODEL} (?:notice|note|instruction"
+            r"|directive|action required|alert)\s*:[ \t]*\w",
+            rf"[\n\"'“>#*.!?(\[/-]\s*(?:to|for) (?:the |all |any |every )?{MODEL} (?:reviewers?|readers?"
+            rf"|tools?"
+            r"|crawlers?)\s*:[ \t]*\w",
+            r"\bas an? (?:ai|automated|autonomous|virtual)(?: \w+)? (?:assistant|agent|model|bot"
+            r"|system), (?:please |you |\w+ (?:the|your|all|this|every|any|a) )",
             r"\b(?:when(?:ever)?|if|once|as soon as) (?:the|an?|any|your) (?:ai|llm|language model"
             r"|assistant|agent|chat ?bot|model)s? (?:reads?|sees?|process(?:es)?|summari[sz]es?"
             r"|parses?) (?:this|it)\b",
@@ -608,7 +697,9 @@ SIGNALS: Final = (
         patterns=(
             r"\b(?:the|an?|any|all|every|if an?|when an?|when the|hereby the)?\s?(?:ai|llm|language"
             r" model|chat ?bot|assistant|ai (?:assistant|agent|model)|coding agent|agent|model"
-            r"|bot)s?\s+(?:must|shall|has to|have to|is (?:required|instructed|ordered|asked"
+            r"|bot)s?\s+(?:(?:reading|working|processing|handling|reviewing|summari[sz]ing|evaluating|booking"
+            r"|browsing|visiting|parsing|looking)\s+(?:\S+\s+){1,5}?)?(?:must|shall|has to|have to|needs? to"
+            r"|is (?:required|instructed|ordered|asked"
             r"|authori[sz]ed|permitted) to|are "
             r"(?:required|instructed|ordered|asked) to|(?:who|that|which) (?:reads?|processes|sees?)"
             r"|reading this|reads this|should)\b",
@@ -692,10 +783,10 @@ SIGNALS: Final = (
             rf"(?:{LEAD}|\b(?:and|then)\s+)(?:transfer|wire|pay|donate|send|withdraw|deposit"
             rf"|charge)\s+{REST}(?:[$€£¥]\s?\d|\b\d[\d.,]*\s?(?:dollars?|eur\w*|usd|gbp|euros?"
             r"|pounds?|btc|bitcoins?|francs?|yen))",
-            *(rf"{verb}{PLACE}" for verb in languages.SEND[:5]),
+            *(rf"{verb}{PLACE}" for verb in languages.SEND[:-1]),
             rf"\b(?:musst|müssen|sollst|sollen)\b[^.!?\n]{{0,60}}?{PLACE}[^\s]*[^.!?\n]{{0,40}}?\b"
             r"(?:senden|schicken|überweisen|weiterleiten|übermitteln)\b",
-            rf"{languages.SEND[5]}(?:{PLACE}|密码|文件|邮件|凭证)",
+            rf"{languages.SEND[-1]}(?:{PLACE}|密码|文件|邮件|凭证)",
             *(rf"{PLACE}{verb}" for verb in languages.SEND_LAST),
         ),
     ),
@@ -731,9 +822,12 @@ SIGNALS: Final = (
         talk=0,
         deed=True,
         patterns=(
-            rf"(?:{LEAD}|\b(?:and|then)\s+)(?:visit|open|navigate to|go to|browse to|download|fetch"
+            rf"(?:{LEAD}|\b(?:and|then)\s+|\b(?:tell|ask|instruct|direct|advise) (?:the |your )?(?:user"
+            rf"|customer|human"
+            r"|them|him|her) to\s+)(?:visit|open|navigate to|go to|browse to|download|fetch"
             r"|click(?: on)?|follow|curl|run|execute|install|(?:also )?include a link to|link to"
-            rf"|access)\s+{REST}(?:https?://|\bwww\.|\|\s*(?:ba)?sh\b)",
+            r"|access|click|press|insert|embed|inject|ping)\s+"
+            rf"{REST}(?:https?://|\bwww\.|\|\s*(?:ba)?sh\b)",
         ),
     ),
     Signal(
@@ -782,7 +876,7 @@ SIGNALS: Final = (
     Signal(
         reason="wraps it in a play that must not be left",
         data=0,
-        talk=60,
+        talk=45,
         claim=True,
         patterns=(
             r"\b(?:actors?|acting|characters?|play(?:s|ing)?|roles?)\b[^\n]{0,300}?(?:without (?:\w+"
@@ -817,6 +911,13 @@ SIGNALS: Final = (
             rf"|you) to\s+{PRIVILEGED}\b",
             r"\b(?:rank|rate|recommend|promote|praise|endorse|favou?r|prefer|score)\s+"
             r"(?:\S+\s+){1,4}?(?:first|highest|instead|best|above|as)\b",
+            r"\brate (?:me|us|it|this \w+) (?:a |with )?\d+(?: ?/ ?| out of )\d+\b|\bgive (?:\w+ )?(?:a |an "
+            r"|only )?"
+            r"(?:very |only |strongly )?(?:positive|favou?rable|glowing|(?:five|5)[- ]star) (?:reviews?"
+            r"|ratings?"
+            r"|assessments?|evaluations?|scores?|feedback)\b|\brecommend (?:hiring|accept\w+|approv\w+"
+            r"|buying)\b|\b(?:do not|don't|don’t|never) (?:highlight|mention|list|discuss|point out) (?:any "
+            r"|the )?(?:\w+ )?(?:negatives?|weakness\w*|flaws?|drawbacks?|shortcomings|downsides?)\b",
             *languages.SEND,
         ),
     ),
@@ -892,8 +993,8 @@ SIGNALS: Final = (
             r" important|very important|top priority|highest priority|life or death|or else|otherwise"
             r" (?:the|you|it|this|your)|very best|crucial that|it is (?:vital|essential|imperative"
             r"|critical))\b",
-            r"\b(?:you|assistant|agent|ai|model)s? (?:must|shall|have to|are required to|need to|are"
-            r" obliged to|strictly|is required to|has to)\b",
+            r"\b(?:you|assistants?|(?:ai|coding) agents?|ai|llms?|language models?) (?:must|shall|has to"
+            r"|have to|are required to|is required to|need to|are obliged to|strictly)\b",
         ),
     ),
     Signal(
