@@ -339,8 +339,7 @@ _STRONG: Final = re.compile(
 
 _CLAUSE: Final = re.compile(
     r"(?i)[ \t]*(?:\Z|\n|\(|\*/|(?:when|if|in|on|from|of|for|before|after|since|because|as|until|here|so"
-    r"|that|while)\b"
-    r"|,? ?(?:they|it|we|which)\b)"
+    r"|that|while)\b|,? ?(?:they|it|we|which)\b)"
 )
 _MORE_ORDERS: Final = re.compile(r"(?i)\b(?:and|then|instead|now|please|you)\b|[.;!:]\s+\w")
 

@@ -78,8 +78,8 @@ _UNDO_LEAD: Final = rf"{LEAD}{UNDO}\s+(?:about\s+|of\s+)?"
 _NO_LIMITS: Final = r"(?:rules|restrictions|limits|limitations|filters|guidelines|boundaries|safeguards)\b"
 _LIMITS_GONE: Final = (
     r"\b(?:(?:safety|your) (?:\w+ )?(?:filter|restriction|polic|limit|rule|guideline|measure|protocol|check"
-    r"|guard)\w*|(?:without|no|ignor\w+|bypass\w*|disabl\w+|lift\w*)"
-    r" (?:\w+ )?(?:filters?|restrictions?|polic(?:y|ies)|limits?|limitations?|rules|guidelines|refusals?"
+    r"|guard)\w*|(?:(?:ignor\w+|bypass\w*) (?:\w+ )?|without |no |disabl\w+ |lift\w* )"
+    r"(?:\w+ )?(?:filters?|restrictions?|polic(?:y|ies)|limits?|limitations?|rules|guidelines|refusals?"
     r"|safety)|(?:do|say|answer|generate) anything|refus(?:e|ing|als?)|unrestricted|unfiltered|uncensored"
     r"|obey\w*|comply)\b"
 )
@@ -113,8 +113,8 @@ _DOES_AS_IT_LIKES: Final = (
     r"|her|their) (?:\w+ )?(?:developers?|creators?|rules|polic(?:y|ies)|guidelines|safety|ethics))"
 )
 _PERSONAS: Final = (
-    r"\b(?:act(?:ing)? as|pretend\w* (?:to be|you)|role-?play(?:ing)? as|(?:respond|answer|reply|speak) as"
-    r"|simulate|going to be|become|you(?:'ll| will| are going to| must) (?:now )?(?:be|act|simulate"
+    r"\b(?:act(?:ing)? as|pretend\w* (?:to be|you(?:['’]re)?)|role-?play(?:ing)? as|(?:respond|answer|reply"
+    r"|speak) as|simulate|going to be|become|you(?:'ll| will| are going to| must) (?:now )?(?:be|act|simulate"
     r"|play))\s[^\n]{0,220}?"
     r"\b(?:he|she|who|\w*gpt|\w*bot|(?-i:[A-Z]\w+)|(?:ai|model|assistant|character|persona)\b[^.!?\n]{0,30}?"
     r" (?:which|that|it))[\"'”’]? (?:also |always |simply |and )?"
@@ -394,11 +394,11 @@ SIGNALS: Final = (
             r"\b(?:answer|respond|reply|speak|talk|write|act|comply|assist|continue|operate)\b\s+"
             r"(?:\w+\s+){0,4}?(?:without (?:any )?(?:\w+ )?(?:restrictions?|filters?|censorship"
             r"|limitations?|moral\w*|ethic\w*|rules)|unfiltered|uncensored)",
-            r"\bdo anything now\b|\b(?:dan|jailbreak|jailbroken) mode (?:is |has been |now )?(?:enabled"
+            r"\bdo anything now\b|\b(?:dan|jailbreak|jailbroken) mode (?:is |has been |now )*(?:enabled"
             r"|activated|unlocked|active)\b",
-            r"\b(?:god|unrestricted|unfiltered|evil|chaos) mode (?:is |has been |now )?(?:enabled|activated"
+            r"\b(?:god|unrestricted|unfiltered|evil|chaos) mode (?:is |has been |now )*(?:enabled|activated"
             rf"|unlocked|active)\b{REST}(?:[.!:,]\s*)?{REST}\b(?:you|your|answer|refus\w+|obey|comply)\b",
-            r"\b(?:sudo|dev(?:eloper)?|admin|debug) mode (?:is |has been |now )?(?:enabled|activated|unlocked"
+            r"\b(?:sudo|dev(?:eloper)?|admin|debug) mode (?:is |has been |now )*(?:enabled|activated|unlocked"
             rf"|active)\b{REST}(?:[.!:,]\s*)?{REST}{_LIMITS_GONE}",
             r"\byou (?:have|can have|got|possess) (?:absolutely )?no (?:\w+,? (?:or |and )?){0,3}?(?:rules"
             r"|restrictions|limits|limitations|filters|ethics|morals|guidelines|boundaries|safeguards)"
