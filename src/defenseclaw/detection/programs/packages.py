@@ -61,8 +61,13 @@ def _manager(act: Act) -> None:
         act.is_("publish")
     elif verb in ("token", "login", "logout", "adduser", "owner"):
         act.does("connect")
-    elif verb == "config" and packages[:1] == ["set"]:
+    elif verb == "config" and "set" in packages[:2]:
         act.does("config_change")
+        for word in packages[1:4]:
+            address = word.partition("=")[2] or word
+            if is_url(address):
+                act.is_("package_url")
+                act.talk("download", address)
     elif (
         verb == "config"
         and packages[:1] == ["get"]

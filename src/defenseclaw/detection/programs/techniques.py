@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Final
 
 from defenseclaw.detection.programs import proxies
-from defenseclaw.detection.programs.base import Act, Describe, is_url
+from defenseclaw.detection.programs.base import Act, Describe
 from defenseclaw.detection.programs.losses.calls import apply, calls, is_preview
 
 _DEFENDER: Final = re.compile(
@@ -91,16 +91,6 @@ def _packages(act: Act) -> None:
         if equals and name.lower().rstrip(":").endswith("-invoke"):
             act.is_("shell_escape")
             act.nested.append(command)
-
-
-def _registry_setting(act: Act) -> None:
-    """Describe package managers that are told where packages come from, from now on."""
-    if act.operand(0) == "config" and "set" in act.operands[1:3]:
-        for word in act.operands[2:5]:
-            address = word.partition("=")[2] or word
-            if is_url(address):
-                act.is_("package_url")
-                act.talk("download", address)
 
 
 def _tunnel_scripts(act: Act) -> None:
@@ -206,7 +196,6 @@ _OWN: Final[dict[str, Describe]] = {
     **dict.fromkeys(("pkill", "killall"), _kill),
     **dict.fromkeys(("pgrep", "pidof"), _looks_for_guard),
     **dict.fromkeys(("apt", "apt-get", "aptitude"), _packages),
-    **dict.fromkeys(("npm", "pnpm", "yarn", "bun", "pip", "pip3"), _registry_setting),
     "openvpn": _tunnel_scripts,
     **dict.fromkeys(("yum", "dnf", "zypper", "rpm", "dpkg", "brew"), _removal),
     "falconctl": _switch("unload", "uninstall", "-d"),

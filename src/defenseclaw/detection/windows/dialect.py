@@ -64,7 +64,7 @@ def _of_posix_tool(text: str) -> tuple[str, ...]:
     if found is None:
         return _POSIX
     word = found[1].lower()
-    if word.removesuffix(".exe") not in _FOREIGN and not word.endswith(".exe") and not _at_drive(text, found):
+    if word not in _FOREIGN and word[-4:] != ".exe" and (len(word) > 1 or not _at_drive(text, found)):
         return _POSIX
     text = text[:_LOOKED_AT]
     inferred = _by_first_word(text)
