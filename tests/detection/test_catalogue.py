@@ -11,7 +11,7 @@ from defenseclaw.detection.engine import detect, run
 from defenseclaw.detection.ruleset import INTERNAL_FAULT, Example
 from defenseclaw.vocabulary import EventKind, HostContext, Severity
 
-CATEGORIES = {"c2": 18, "cognitive-file": 9, "enterprise-data": 16, "destructive": 35, "technique": 22}
+CATEGORIES = {"c2": 18, "cognitive-file": 9, "enterprise-data": 16, "destructive": 35, "technique": 23}
 RULES = packs.load("strict")
 """The profile in which every rule is on."""
 OWN = [rule for rule in RULES.rules.values() if rule.category in CATEGORIES]

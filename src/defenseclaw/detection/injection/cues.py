@@ -211,6 +211,8 @@ _CUES: Final = (
     r"|treat"
     rf"|consider|to )|{_MODELS}\s(?:notice|note|instruction|directive|action required|alert|command)s?\s?:"
     r"|as an? (?:ai|automated|autonomous|virtual)(?: \w+)? (?:assistant|agent|model|bot|system), "
+    rf"|{_MODELS}(?: \w+)?s? (?:\w+ ){{0,3}}?(?:reading|processing|handling|summari[sz]ing|reviewing|triaging"
+    r"|parsing|indexing|evaluating|analy[sz]ing) (?:this|these)\b"
     r"|(?:assistant|ai|ai (?:agent|tool)|coding agent|language model|llm)s? (?:\w+ing\s(?:\S+\s){1,5}?)?"
     r"(?:must|should|shall|has to|have to|needs? to)\s[^!?;{}=<>|\[\]]*?"
     r"(?:https?:|www\.|\w@\w|ssh key|curl |send |forward |delete |transfer |invite |pay |share |grant "

@@ -684,6 +684,9 @@ SIGNALS: Final = (
             r"|crawlers?)\s*:[ \t]*\w",
             r"\bas an? (?:ai|automated|autonomous|virtual)(?: \w+)? (?:assistant|agent|model|bot"
             r"|system), (?:please |you |\w+ (?:the|your|all|this|every|any|a) )",
+            rf"\b{_NAMED_MODEL}s?\s+(?:(?:that|who|which) (?:is|are) )?(?:currently )?(?:reading|processing"
+            r"|handling|summari[sz]ing|reviewing|triaging|parsing|indexing|evaluating|analy[sz]ing)"
+            r"\s+(?:this|these)\b",
             r"\b(?:when(?:ever)?|if|once|as soon as) (?:the|an?|any|your) (?:ai|llm|language model"
             r"|assistant|agent|chat ?bot|model)s? (?:reads?|sees?|process(?:es)?|summari[sz]es?"
             r"|parses?) (?:this|it)\b",
@@ -777,8 +780,8 @@ SIGNALS: Final = (
         talk=0,
         deed=True,
         patterns=(
-            rf"(?:{LEAD}|\b(?:and|then|to)\s+)(?:send|forward|e-?mail|upload|post|share|transmit"
-            r"|transfer|wire|pay|donate|invite|submit|make a (?:payment|transfer|donation"
+            rf"(?:{LEAD}|\b(?:and|then|to|must|shall|has to|have to)\s+)(?:send|forward|e-?mail|upload|post"
+            r"|share|transmit|transfer|wire|pay|donate|invite|submit|make a (?:payment|transfer|donation"
             rf"|transaction)|bcc|cc|mail|add|leak|push|export|report|redirect)\b\s+{REST}{PLACE}",
             rf"(?:{LEAD}|\b(?:and|then)\s+)(?:transfer|wire|pay|donate|send|withdraw|deposit"
             rf"|charge)\s+{REST}(?:[$€£¥]\s?\d|\b\d[\d.,]*\s?(?:dollars?|eur\w*|usd|gbp|euros?"
@@ -787,6 +790,8 @@ SIGNALS: Final = (
             rf"\b(?:musst|müssen|sollst|sollen)\b[^.!?\n]{{0,60}}?{PLACE}[^\s]*[^.!?\n]{{0,40}}?\b"
             r"(?:senden|schicken|überweisen|weiterleiten|übermitteln)\b",
             rf"{languages.SEND[-1]}(?:{PLACE}|密码|文件|邮件|凭证)",
+            rf"{LEAD}(?:reply|respond|answer)\b(?: to this \w+)? with\s+{REST}\b(?:{PRIVATE}"
+            r"|(?:verification|security|confirmation|one-time|login|2fa|recovery|backup) codes?)\b",
             *(rf"{PLACE}{verb}" for verb in languages.SEND_LAST),
         ),
     ),
@@ -876,13 +881,13 @@ SIGNALS: Final = (
     Signal(
         reason="wraps it in a play that must not be left",
         data=0,
-        talk=45,
+        talk=60,
         claim=True,
         patterns=(
             r"\b(?:actors?|acting|characters?|play(?:s|ing)?|roles?)\b[^\n]{0,300}?(?:without (?:\w+"
             r" ){0,3}?(?:breaking|falling|leaving|stepping)|never (?:break|leave|fall|step)|do(?:es)?"
-            r" not break|always (?:stay|remain)|stay (?:fully|completely|always|in)|remain) (?:\w+"
-            r" ){0,4}?(?:roles?|character|figure)",
+            r" not break|always (?:stay|remain)|(?:and|both|they|who) stay (?:fully|completely"
+            r"|always|in)|remain) (?:\w+ ){0,4}?(?:roles?|character|figure)",
             r"\b(?:schauspieler\w*|rollen?|figur(?:en)?)\b[^\n]{0,300}?(?:ohne (?:auch )?(?:\w+"
             r" ){0,6}?aus (?:der|ihrer|ihren) (?:rolle|figur|charakter)\w*|nicht (?:\w+ ){0,5}?aus "
             r"(?:der|ihrer|ihren) (?:rolle|figur)\w*|(?:bleiben|verharren|bleibt) (?:\w+ ){0,4}?in "
@@ -907,6 +912,8 @@ SIGNALS: Final = (
         deed=True,
         patterns=(
             rf"{LEAD}{PRIVILEGED}\b\s+[\w'\"“$€£`(#@]",
+            rf"(?:{LEAD}|\band )add (?:user )?\S+ as (?:an? )?(?:\w+ )?(?:collaborator|admin\w*|owner"
+            r"|maintainer)\b",
             r"\b(?:is|wants you|want you|need you|like you|required|have|has|asked|instructed|had"
             rf"|you) to\s+{PRIVILEGED}\b",
             r"\b(?:rank|rate|recommend|promote|praise|endorse|favou?r|prefer|score)\s+"
