@@ -157,7 +157,7 @@ _ROWS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "findstr": ((r"\bcpassword\b|/s\b.*\bpassw\w*\b.*\s\"?[a-z]:\\\*", "credential_hunt"),),
     "netsh": (
         (r"\bwlan\b.*\bkey\s*=?\s*clear\b", "stored_secret"),
-        (r"\Aadd\s+helper\b", _RUNS),
+        (r"^add\s+helper\b", _RUNS),
     ),
     # what switches a defence off, or its traces
     **dict.fromkeys(
