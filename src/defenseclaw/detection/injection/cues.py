@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
 import re2
@@ -437,16 +437,36 @@ def _filter(sources: Iterable[str]) -> re2.Filter:
     return built
 
 
-_TRIGGER: Final = _compiled("|".join(each.phrases for each in _TRIGGERS))
-_FILTER: Final = _filter(_CUES)
-_PATTERNS: Final = tuple(_FILTER.re(number) for number in range(len(_CUES)))
-_EACH_TRIGGER: Final = tuple((_compiled(each.phrases), each.cues) for each in _TRIGGERS)
+class _Automata(NamedTuple):
+    """What finds triggers and cues: built when a first text is looked at, which a start need not wait for."""
+
+    trigger: re2._Regexp
+    filter: re2.Filter
+    patterns: tuple[re2._Regexp, ...]
+    each_trigger: tuple[tuple[re2._Regexp, tuple[int, ...]], ...]
+
+
+@cache
+def _automata() -> _Automata:
+    built = _filter(_CUES)
+    return _Automata(
+        _compiled("|".join(each.phrases for each in _TRIGGERS)),
+        built,
+        tuple(built.re(number) for number in range(len(_CUES))),
+        tuple((_compiled(each.phrases), each.cues) for each in _TRIGGERS),
+    )
+
+
+def prepare() -> None:
+    """Build now what the first text would wait for: some 40 ms."""
+    _automata()
 
 
 @lru_cache(maxsize=4096)
 def _cues_of(phrase: bytes) -> frozenset[int]:
     """Return the cues that a phrase found by the trigger may be part of."""
-    return frozenset(number for trigger, cues in _EACH_TRIGGER if trigger.search(phrase) for number in cues)
+    each_trigger = _automata().each_trigger
+    return frozenset(number for trigger, cues in each_trigger if trigger.search(phrase) for number in cues)
 
 
 _OUTSIDE_CUES: Final = frozenset(next(each.cues for each in _TRIGGERS if each.phrases is _OUTSIDE))
@@ -474,23 +494,25 @@ def _places(utf8: bytes) -> Iterator[tuple[int, int]]:
 
     One cue after the other, each in all of its stretches: its automaton then stays in the processor's cache.
     """
+    automata = _automata()
+    match = automata.filter.Match
     stretches: dict[int, list[tuple[int, int]]] = {}
-    for start, end, numbers in _regions(utf8):
-        for number in numbers.intersection(_FILTER.Match(utf8[start:end], potential=True) or ()):
+    for start, end, numbers in _regions(utf8, automata.trigger):
+        for number in numbers.intersection(match(utf8[start:end], potential=True) or ()):
             stretches.setdefault(number, []).append((start, end))
     for number, within in stretches.items():
-        search = _PATTERNS[number].search
+        search = automata.patterns[number].search
         for low, end in within:
             while low < end and (found := search(utf8, low, end)) is not None:
                 yield found.span()
                 low = found.end()
 
 
-def _regions(utf8: bytes) -> Iterator[tuple[int, int, frozenset[int]]]:
+def _regions(utf8: bytes, trigger: re2._Regexp) -> Iterator[tuple[int, int, frozenset[int]]]:
     """Yield the stretches around triggers, which do not overlap, and the cues to be looked for in each."""
     low = high = 0
     numbers: frozenset[int] = frozenset()
-    for found in _TRIGGER.finditer(utf8):
+    for found in trigger.finditer(utf8):
         start, end = found.span()
         phrase = utf8[start:end]
         # Addresses and amounts are all different, so they are not worth remembering.

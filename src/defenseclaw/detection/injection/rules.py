@@ -8,7 +8,7 @@ from typing import Final, Generic, Protocol, TypeVar
 import re2
 
 from defenseclaw.detection.injection.layout import in_one_line
-from defenseclaw.detection.injection.scoring import Passage, prepare
+from defenseclaw.detection.injection.scoring import Passage
 from defenseclaw.errors import PackError
 from defenseclaw.vocabulary import EventKind
 
@@ -53,8 +53,6 @@ class InstructionRules(Generic[AnyRule]):
         """
         self._worded = [(rule, _compiled(rule)) for rule in rules if rule.wording]
         self._plain = [rule for rule in rules if not rule.wording]
-        if rules:
-            prepare()
 
     def __len__(self) -> int:
         return len(self._worded) + len(self._plain)

@@ -40,6 +40,7 @@ from defenseclaw.detection.injection.context import (
     is_told_of,
 )
 from defenseclaw.detection.injection.cues import cues
+from defenseclaw.detection.injection.cues import prepare as prepare_cues
 from defenseclaw.detection.injection.layout import Reading, readings
 from defenseclaw.detection.injection.lexicon import LEAD, OPENING, PLACE
 from defenseclaw.detection.injection.signals import CANNOT_BE_SEEN, SAYS_IN_FULL, SIGNALS, Signal
@@ -183,16 +184,17 @@ def _all() -> _Patterns:
     return _Patterns(SIGNALS)
 
 
-def prepare() -> None:
-    """Compile now, not at the first text, what says which patterns are worth trying: some 0.1 s."""
-    _all()
-
-
 def warm_up() -> Iterator[None]:
-    """Compile, one at each step, the patterns that a first suspicious text would wait for: 0.1 s in all."""
+    """Build, one part at each step, what the first texts would wait for.
+
+    First what says which patterns are worth trying, which any text needs (0.1 s in all), then the patterns
+    themselves, which a suspicious one needs (as much again).
+    """
+    prepare_cues()
+    yield
     for source in _all().sources:
-        _compiled(source)
         yield
+        _compiled(source)
 
 
 def _weight(signal: Signal, channel: Channel) -> int:
