@@ -9,7 +9,7 @@ the text: passages do not overlap by more than their margins and their number is
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -18,31 +18,12 @@ from typing import Final, Protocol
 
 import re2
 
-from defenseclaw.detection.injection.context import (
-    asks_for_consent,
-    is_about_things,
-    is_denied,
-    is_feature,
-    is_heading,
-    is_hidden,
-    is_in_a_file,
-    is_log_entry,
-    is_mentioned,
-    is_notice,
-    is_of_something_else,
-    is_offer,
-    is_own_work,
-    is_protection,
-    is_remark,
-    is_ruled_out,
-    is_sample_request,
-    is_speaker,
-    is_told_of,
-)
+from defenseclaw.detection.injection.context import is_hidden, is_mentioned, is_notice
 from defenseclaw.detection.injection.cues import cues
 from defenseclaw.detection.injection.cues import prepare as prepare_cues
 from defenseclaw.detection.injection.layout import Reading, readings
 from defenseclaw.detection.injection.lexicon import LEAD, OPENING, PLACE
+from defenseclaw.detection.injection.meanings import OWNER, means_something_else
 from defenseclaw.detection.injection.signals import CANNOT_BE_SEEN, SAYS_IN_FULL, SIGNALS, Signal
 from defenseclaw.detection.patterns import PatternOverload
 
@@ -277,9 +258,9 @@ def _judge_reading(
         score = _sum(places, channel)
         if _TIED in places and _is_habit(window, *places[_TIED]):
             score -= _MERE_HABIT
-        if _OWNER in places and _is_specific(window, *places[_OWNER]):
+        if OWNER in places and _is_specific(window, *places[OWNER]):
             score += 40
-            places[SAYS_IN_FULL] = places[_OWNER]
+            places[SAYS_IN_FULL] = places[OWNER]
         if unseen or is_hidden(window, place[0]):
             # Comments and hidden elements are ordinary in pages; an order to nobody in one is a remark.
             remark = _MORE_THAN_A_NOTICE if is_notice(window, *place) else _MORE_THAN_A_REMARK
@@ -321,36 +302,14 @@ def _used(window: str, channel: Channel) -> dict[str, list[tuple[int, int]]]:
             for start, end in places:
                 if len(known) >= MAX_USES:
                     break
-                if not _is_shown(signal, window, start, end, channel):
+                if is_mentioned(window, start, end):
+                    continue
+                in_talk = channel is Channel.TALK
+                if not means_something_else(signal.reason, window, start, end, in_talk=in_talk):
                     known.append((start, end))
         if not any(used.values()):
             return {}
     return {reason: sorted(known) for reason, known in used.items() if known}
-
-
-def _is_shown(signal: Signal, window: str, start: int, end: int, channel: Channel) -> bool:
-    """Whether the phrase is spoken about, shown as what somebody might say, or says something else."""
-    if is_mentioned(window, start, end):
-        return True
-    reason = signal.reason
-    if reason in _IN_LOGS and is_log_entry(window, start, end):
-        return True
-    if reason in _OVERRIDES:
-        if is_of_something_else(window, start, end):
-            return True
-        if channel is Channel.DATA:
-            return is_remark(window, start, end)
-        return is_in_a_file(window, end)
-    if reason in _UNBOUND:
-        return is_told_of(window, start) or is_about_things(window, start, end)
-    special = _SPECIAL.get(reason)
-    return special is not None and special(window, start, end, channel)
-
-
-def _is_other_prompt(window: str, start: int, end: int, channel: Channel) -> bool:
-    """Whether the prompt is not the agent's, or is not to be told."""
-    is_of_project = channel is Channel.TALK and is_in_a_file(window, end)
-    return is_own_work(window, start, end) or is_denied(window, start) or is_of_project
 
 
 def _may_be_core(signal: Signal) -> bool:
@@ -417,27 +376,6 @@ def _is_habit(window: str, start: int, end: int) -> bool:
 
 
 _ITEM: Final = re.compile(r"\n\s*(?:[-*+•]|\d{1,2}[.)]|#+)\s")
-_OWNER: Final = "speaks as the owner of the account"
-_IN_LOGS: Final = frozenset({_OWNER, "asks for a privileged action", "asks for something to be sent or paid"})
-_OWN_PROMPT: Final = "asks for the agent's own prompt"
-_OVERRIDES: Final = frozenset(
-    {"overrides earlier instructions", "sets earlier context aside", "wants everything forgotten"}
-)
-_SPECIAL: Final[dict[str, Callable[[str, int, int, Channel], bool]]] = {
-    _OWNER: lambda window, start, end, _: is_sample_request(window, start, end),
-    _OWN_PROMPT: _is_other_prompt,
-    "hides it from the user": lambda window, start, end, _: is_protection(window, start, end),
-    "runs tools without asking": lambda window, start, end, _: is_feature(window, start, end),
-    "ties a deed to the agent's task": lambda window, start, end, _: asks_for_consent(window, start, end),
-    "asks for a link to be opened or run": lambda window, start, end, _: is_offer(window, start, end),
-    "says what an agent has to do": lambda window, _start, end, _: is_ruled_out(window, end),
-    "presses for urgency": lambda window, _start, end, _: is_ruled_out(window, end),
-    "speaks to the model": lambda window, start, end, _: (
-        is_speaker(window, start, end) or is_heading(window, start, end)
-    ),
-}
-"""What else the phrase of a signal may be."""
-_UNBOUND: Final = frozenset({"takes on a role without limits", "says that there are no limits"})
 _TIED: Final = "ties a deed to the agent's task"
 _ADDRESSED: Final = "speaks to the model"
 """Together with the one before it is a frame so elaborate that what it wants need not be said."""
