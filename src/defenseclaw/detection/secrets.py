@@ -381,6 +381,10 @@ _SECOND_ARGUMENT: Final = re.compile(r"\(\s{0,8}[\"'`][\w.-]{1,64}[\"'`]\s{0,8},
 """What stands before the second argument of a call; in a list a value has no name."""
 
 
+_TYPE: Final = re.compile(r"[A-Za-z][\w.]*\[[A-Za-z_.\[\], |]+\]")
+"""The type of a value where the value might stand (``password: "NotRequired[str]"``)."""
+
+
 def _assigned_literal(match: str, text: str, start: int, _end: int) -> bool:
     """Whether a value given to something named like a secret is a literal one."""
     if len(match) > _MAX_LITERAL_CHARS:
@@ -393,9 +397,13 @@ def _assigned_literal(match: str, text: str, start: int, _end: int) -> bool:
     if before.rstrip(_QUOTES_AND_SPACE)[-1:] == "," and not _SECOND_ARGUMENT.search(before):
         return False
     match = unquote(match if is_quoted else match.partition("&")[0])
-    if match.endswith(_CUT_SHORT) or (not is_quoted and _is_code(match)) or _repeats(match):
+    if (
+        match.endswith(_CUT_SHORT)
+        or ((not is_quoted or match[0] == ",") and _is_code(match))
+        or _repeats(match)
+    ):
         return False
-    if _OF_A_VENDOR.match(match) or _ADDRESS.fullmatch(match):
+    if _OF_A_VENDOR.match(match) or _ADDRESS.fullmatch(match) or _TYPE.fullmatch(match):
         return False
     if _PASSWORD_NAME.search(named):
         return _is_password(match)
@@ -535,10 +543,10 @@ def _is_name_of_something_else(name: str) -> bool:
 
 
 _STATEMENT: Final = re.compile(
-    r"\w\([\w,.]*\)|^\[\]\w|=>|&&|\|\|"
+    r"\w\([\w,.]*\)|^\[\]\w|=>|&&|\|\||[)\]}],[\w(\[{]|^,[\w.]{2,}[.,(]|\w,\w{2,}:[\w{\[]"
     r"|^[A-Za-z_]\w*(?:Key|Token|Secret|Password|_key|_token|_secret|_password)s?$"
 )
-"""Calls, lists, operators, and names of other secrets."""
+"""Calls, lists, operators, members of objects, and names of other secrets."""
 
 
 def _is_code(value: str) -> bool:
@@ -636,6 +644,10 @@ _RESERVED: Final = re.compile(r"(?i)(?:^|\.)example(?:\.(?:com|org|net))?$|\.(?:
 """RFC 2606: names that lead nowhere."""
 
 
+_SHORTEST_SLOT: Final = 1
+"""Characters of a password that only shows where one goes (``u:p@host``)."""
+
+
 def _connection_password(match: str, text: str, start: int, end: int) -> bool:
     """A weak password is a real one, unless it opens nothing but a container on this machine.
 
@@ -650,6 +662,8 @@ def _connection_password(match: str, text: str, start: int, end: int) -> bool:
     user = _USER.search(text[max(0, start - 65) : start])
     named = unquote(user[1]) if user else ""
     if account == _DEMONSTRATION_ACCOUNT or (_SLOTS.fullmatch(named) and _SLOTS.fullmatch(match)):
+        return False
+    if len(match) <= _SHORTEST_SLOT or (named == "scott" and match.startswith("tiger")):
         return False
     stays_here = "." not in host or _LOOPBACK.fullmatch(host) or _RESERVED.search(host)
     return not stays_here or not (match.lower() == named.lower() or is_throwaway(match))
