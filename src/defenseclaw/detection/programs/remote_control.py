@@ -16,7 +16,7 @@ from defenseclaw.detection.programs.base import Act
 from defenseclaw.detection.programs.code_strings import fold
 
 _RAW_SOCKET: Final = re.compile(
-    r"\bsocket(?:\b|_create|Connection)|Socket|fsockopen|stream_socket_\w{6}|\bnet\b|gen_tcp|TcpStream|make-network-process"
+    r"\bsocket(?:\b|_create|Connection)|Socket|TCPServer|fsockopen|stream_socket_\w{6}|\bnet\b|gen_tcp|TcpStream|make-network-process"
 )
 _DIALS: Final = re.compile(
     r"\.connect(?:_ex)?\s{0,8}\(|\bconnect\s{0,8}\(|create_connection|createConnection|TCPSocket|fsockopen|"
@@ -64,12 +64,14 @@ def add_ends(act: Act, code: str) -> None:
 
     A host that the text does not hold (an environment variable, an argument) is an unknown one.
     """
-    if act.addresses:
-        return
-    if _LOOPBACK.search(code):
-        act.talk("connect", "127.0.0.1", "tcp")
-    elif _SERVES.search(code):
+    is_local = _LOOPBACK.search(code) is not None
+    if _SERVES.search(code) and not is_local:
+        # The address that a server is bound to is no other end.
         act.talk("listen", "0.0.0.0", "tcp")  # noqa: S104 -- named, not bound
+    elif act.addresses:
+        return
+    elif is_local:
+        act.talk("connect", "127.0.0.1", "tcp")
     elif match := _ADDRESS.search(fold(code)):
         act.talk("connect", match[1], "tcp", int(match[2] or 0))
     else:
